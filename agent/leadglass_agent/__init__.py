@@ -1,0 +1,1 @@
+"""The Leadglass sidecar: approved, masked, audited read views of the containers of its pod."""

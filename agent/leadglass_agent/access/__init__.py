@@ -1,0 +1,1 @@
+"""Sessions: bounded permissions to look."""

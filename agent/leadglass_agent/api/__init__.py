@@ -1,0 +1,1 @@
+"""The gRPC surface: server, method table, gate and messages."""

@@ -1,0 +1,256 @@
+"""The questions of InspectService: bounds of each request, and what is asked of the reader."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+from leadglass.v1 import common_pb2, inspect_pb2
+from leadglass_agent.api import messages
+from leadglass_agent.api.question import Call, Ports, Question, Reply, ask, parse, unexpected
+from leadglass_agent.errors import InvalidRequest
+from leadglass_agent.policy.model import Permission
+from leadglass_agent.processes.messages import (
+    DirectoryAnswer,
+    DirectoryRequest,
+    EnvironmentAnswer,
+    EnvironmentRequest,
+    FilesAnswer,
+    FilesRequest,
+    ProcessesAnswer,
+    ProcessesRequest,
+)
+from leadglass_agent.views.rows import ProcessRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# The bounds that the contract states beside each field.
+_DEFAULT_PAGE = 500
+_MAX_PAGE = 1_000
+_MAX_PIDS = 100
+_MAX_GLOB = 64
+_MAX_NAMES = 200
+_MAX_NAME = 256
+_MAX_PATHS = 100
+_MAX_PATH_BYTES = 4_096
+_MAX_PID = 4_194_304  # PID_MAX_LIMIT, linux/threads.h
+_MAX_TICKS = 2**63 - 1
+_PAGE_TOKEN = re.compile(r"[0-9]{1,10}")
+
+_Value = TypeVar("_Value")
+
+
+def list_processes(wire: bytes) -> Question:
+    """Reads a ListProcessesRequest."""
+    request = parse(inspect_pb2.ListProcessesRequest, wire)
+    limit = _page_size(request.page_size)
+    after_pid = _page_token(request.page_token)
+    pids = tuple(_pid(pid) for pid in _at_most(_MAX_PIDS, request.pids, "pids"))
+    subtree = _pid(request.subtree_of_pid) if request.subtree_of_pid else 0
+    glob = _text(request.name_glob, _MAX_GLOB, "name_glob")
+
+    async def answer(ports: Ports, call: Call) -> Reply:
+        result = await ask(
+            ports,
+            call,
+            lambda number, deadline_ns: ProcessesRequest(
+                id=number,
+                deadline_ns=deadline_ns,
+                after_pid=after_pid,
+                limit=limit,
+                pids=pids,
+                subtree_of_pid=subtree,
+                name_glob=glob,
+                scope_list=call.scope,
+                scope_executable=call.widened[Permission.PROCESSES_EXECUTABLE],
+                scope_argv=call.widened[Permission.PROCESSES_ARGV],
+            ),
+        )
+        if not isinstance(result, ProcessesAnswer):
+            raise unexpected(result)
+        page = result.page
+        reply = messages.processes(page, _next_token(page.next_pid))
+        return Reply(reply, rows=len(page.rows), masked=page.masked)
+
+    return Question(
+        arguments=_arguments(
+            ("page_token", request.page_token),
+            *(("pids", str(pid)) for pid in pids),
+            ("subtree_of_pid", str(subtree or "")),
+            ("name_glob", glob),
+        ),
+        answer=answer,
+    )
+
+
+def list_environment(wire: bytes) -> Question:
+    """Reads a ListEnvironmentRequest."""
+    request = parse(inspect_pb2.ListEnvironmentRequest, wire)
+    target = _ref(request.process)
+    names = tuple(_variable(name) for name in _at_most(_MAX_NAMES, request.names, "names"))
+    limit = _page_size(request.page_size)
+    after_index = _page_token(request.page_token)
+
+    async def answer(ports: Ports, call: Call) -> Reply:
+        result = await ask(
+            ports,
+            call,
+            lambda number, deadline_ns: EnvironmentRequest(
+                id=number,
+                deadline_ns=deadline_ns,
+                process=target,
+                names=names,
+                scope_presence=call.scope,
+                scope_names=call.widened[Permission.ENV_NAMES],
+                after_index=after_index,
+                limit=limit,
+            ),
+        )
+        if not isinstance(result, EnvironmentAnswer):
+            raise unexpected(result)
+        page = result.page
+        return Reply(messages.environment(page, _next_token(page.next_index)), rows=len(page.rows))
+
+    return Question(
+        arguments=_arguments(("page_token", request.page_token), *(("names", name) for name in names)),
+        answer=answer,
+        target=target,
+    )
+
+
+def stat_files(wire: bytes) -> Question:
+    """Reads a StatFilesRequest."""
+    request = parse(inspect_pb2.StatFilesRequest, wire)
+    target = _ref(request.process)
+    paths = tuple(_path(path) for path in _at_most(_MAX_PATHS, request.paths, "paths"))
+    if not paths:
+        detail = "paths is empty"
+        raise InvalidRequest(detail)
+    follow = request.follow_symlinks
+
+    async def answer(ports: Ports, call: Call) -> Reply:
+        result = await ask(
+            ports,
+            call,
+            lambda number, deadline_ns: FilesRequest(
+                id=number,
+                deadline_ns=deadline_ns,
+                process=target,
+                scope=call.scope,
+                paths=paths,
+                follow_symlinks=follow,
+            ),
+        )
+        if not isinstance(result, FilesAnswer):
+            raise unexpected(result)
+        return Reply(messages.files(result.rows), rows=len(result.rows))
+
+    return Question(
+        arguments=_arguments(("follow_symlinks", "true" if follow else ""), *(("paths", path) for path in paths)),
+        answer=answer,
+        target=target,
+    )
+
+
+def list_directory(wire: bytes) -> Question:
+    """Reads a ListDirectoryRequest."""
+    request = parse(inspect_pb2.ListDirectoryRequest, wire)
+    target = _ref(request.process)
+    path = _path(request.path)
+    limit = _page_size(request.page_size)
+    after_index = _page_token(request.page_token)
+
+    async def answer(ports: Ports, call: Call) -> Reply:
+        result = await ask(
+            ports,
+            call,
+            lambda number, deadline_ns: DirectoryRequest(
+                id=number,
+                deadline_ns=deadline_ns,
+                process=target,
+                scope_list=call.scope,
+                scope_metadata=call.widened[Permission.FILES_METADATA],
+                path=path,
+                after_index=after_index,
+                limit=limit,
+            ),
+        )
+        if not isinstance(result, DirectoryAnswer):
+            raise unexpected(result)
+        page = result.page
+        return Reply(messages.directory(page, _next_token(page.next_index)), rows=len(page.rows))
+
+    return Question(
+        arguments=_arguments(("path", path), ("page_token", request.page_token)),
+        answer=answer,
+        target=target,
+    )
+
+
+def _arguments(*values: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    """Gives the arguments that are set; the audit record caps and escapes them."""
+    return tuple((name, value) for name, value in values if value)
+
+
+def _at_most(limit: int, values: Iterable[_Value], field: str) -> tuple[_Value, ...]:
+    given = tuple(values)
+    if len(given) > limit:
+        message = f"{field} has {len(given)} entries"
+        raise InvalidRequest(message)
+    return given
+
+
+def _page_size(size: int) -> int:
+    if size < 0:
+        detail = "page_size is negative"
+        raise InvalidRequest(detail)
+    return min(size or _DEFAULT_PAGE, _MAX_PAGE)
+
+
+def _page_token(token: str) -> int:
+    if not token:
+        return 0
+    if not _PAGE_TOKEN.fullmatch(token):
+        detail = "page_token is not one of ours"
+        raise InvalidRequest(detail)
+    return int(token)
+
+
+def _next_token(position: int) -> str:
+    return str(position) if position else ""
+
+
+def _ref(ref: common_pb2.ProcessRef) -> ProcessRef:
+    if ref.start_ticks > _MAX_TICKS:
+        detail = "start_ticks is out of bounds"
+        raise InvalidRequest(detail)
+    return ProcessRef(pid=_pid(ref.pid), start_ticks=ref.start_ticks)
+
+
+def _pid(pid: int) -> int:
+    if not 0 < pid <= _MAX_PID:
+        detail = "a pid is out of bounds"
+        raise InvalidRequest(detail)
+    return pid
+
+
+def _text(text: str, limit: int, field: str) -> str:
+    if len(text) > limit or "\0" in text:
+        message = f"{field} is longer than {limit} characters or holds a NUL"
+        raise InvalidRequest(message)
+    return text
+
+
+def _variable(name: str) -> str:
+    if not name or "=" in name:
+        detail = "a variable's name is empty or holds '='"
+        raise InvalidRequest(detail)
+    return _text(name, _MAX_NAME, "names")
+
+
+def _path(path: str) -> str:
+    if not path.startswith("/") or "\0" in path or len(path.encode()) > _MAX_PATH_BYTES:
+        detail = "a path is not absolute, holds a NUL or is longer than 4,096 bytes"
+        raise InvalidRequest(detail)
+    return path

@@ -1,0 +1,197 @@
+"""Rows to protobuf messages; accepts no text of the target but Visible."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from leadglass.v1 import access_pb2, agent_pb2, common_pb2, inspect_pb2
+from leadglass_agent.redaction.escape import Visible
+from leadglass_agent.views.rows import (
+    DirectoryPage,
+    EnvironmentPage,
+    FileRow,
+    MissingFile,
+    Presence,
+    ProcessPage,
+    ProcessRef,
+    ProcessRow,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from leadglass_agent.access.session import Session
+    from leadglass_agent.policy.model import Permission
+    from leadglass_agent.sandbox.posture import Posture
+
+_SECOND = 1_000_000_000
+
+# The state letters of /proc/PID/stat, proc(5).
+_STATES = {
+    "R": inspect_pb2.PROCESS_STATE_RUNNING,
+    "S": inspect_pb2.PROCESS_STATE_SLEEPING,
+    "D": inspect_pb2.PROCESS_STATE_DISK_SLEEP,
+    "T": inspect_pb2.PROCESS_STATE_STOPPED,
+    "t": inspect_pb2.PROCESS_STATE_TRACED,
+    "Z": inspect_pb2.PROCESS_STATE_ZOMBIE,
+    "X": inspect_pb2.PROCESS_STATE_DEAD,
+    "I": inspect_pb2.PROCESS_STATE_IDLE,
+}
+
+
+def processes(page: ProcessPage, next_page_token: str) -> inspect_pb2.ListProcessesResponse:
+    """Makes the answer of ListProcesses."""
+    return inspect_pb2.ListProcessesResponse(
+        processes=[_process(row) for row in page.rows],
+        next_page_token=next_page_token,
+        read_time=timestamp(page.read_unix_ns),
+        incomplete_reason=_unavailable(page.incomplete),
+    )
+
+
+def environment(page: EnvironmentPage, next_page_token: str) -> inspect_pb2.ListEnvironmentResponse:
+    """Makes the answer of ListEnvironment."""
+    return inspect_pb2.ListEnvironmentResponse(
+        process=_ref(page.process),
+        variables=[
+            inspect_pb2.EnvironmentVariable(name=_text(row.name), presence=_presence(row.presence)) for row in page.rows
+        ],
+        next_page_token=next_page_token,
+        unavailable=_unavailable(page.unavailable),
+        truncated=page.truncated,
+    )
+
+
+def files(rows: tuple[FileRow | MissingFile, ...]) -> inspect_pb2.StatFilesResponse:
+    """Makes the answer of StatFiles."""
+    return inspect_pb2.StatFilesResponse(files=[_file(row) for row in rows])
+
+
+def directory(page: DirectoryPage, next_page_token: str) -> inspect_pb2.ListDirectoryResponse:
+    """Makes the answer of ListDirectory."""
+    return inspect_pb2.ListDirectoryResponse(
+        path=_text(page.path),
+        entries=[_file(row) for row in page.rows],
+        next_page_token=next_page_token,
+        unavailable=_unavailable(page.unavailable),
+        truncated=page.truncated,
+    )
+
+
+def session(
+    value: Session,
+    permissions: tuple[Permission, ...],
+    policy_digest: str,
+    wall_minus_boot_ns: int,
+) -> access_pb2.Session:
+    """Makes a session message; its end is told in wall time by the offset between the two clocks now."""
+    return access_pb2.Session(
+        session_id=value.session_id,
+        caller=value.caller,
+        reason=value.reason,
+        ticket=value.ticket,
+        open_time=timestamp(value.opened.unix_ns),
+        expire_time=timestamp(value.expires_boot_ns + wall_minus_boot_ns),
+        idle_timeout=duration(value.idle_ns),
+        calls=value.calls,
+        state=access_pb2.SessionState.Value(f"SESSION_STATE_{value.state.value}"),
+        permissions=[permission.value for permission in permissions],
+        policy_digest=policy_digest,
+    )
+
+
+def agent_process(posture: Posture) -> agent_pb2.AgentProcess:
+    """Makes the report on one of the agent's processes."""
+    return agent_pb2.AgentProcess(
+        role=agent_pb2.AgentProcessRole.Value(f"AGENT_PROCESS_ROLE_{posture.role.value}"),
+        pid=posture.pid,
+        uid=posture.uid,
+        gid=posture.gid,
+        effective_capabilities=posture.effective_capabilities,
+        no_new_privs=posture.no_new_privs,
+        dumpable=posture.dumpable,
+        seccomp_filters=posture.seccomp_filters,
+        sandbox_level=agent_pb2.SandboxLevel.Value(f"SANDBOX_LEVEL_{posture.sandbox_level.value}"),
+        resident_memory_bytes=posture.resident_bytes,
+        threads=posture.threads,
+    )
+
+
+def timestamp(unix_ns: int) -> Timestamp:
+    """Makes a time of nanoseconds since 1970."""
+    return Timestamp(seconds=unix_ns // _SECOND, nanos=unix_ns % _SECOND)
+
+
+def duration(nanoseconds: int) -> Duration:
+    """Makes a duration of nanoseconds that are not negative."""
+    return Duration(seconds=nanoseconds // _SECOND, nanos=nanoseconds % _SECOND)
+
+
+def _process(row: ProcessRow) -> inspect_pb2.Process:
+    message = inspect_pb2.Process(
+        ref=_ref(row.ref),
+        parent_pid=row.parent_pid,
+        name=_text(row.name),
+        state=_STATES.get(row.state, inspect_pb2.PROCESS_STATE_UNSPECIFIED),
+        owner_uid=row.owner_uid,
+        owner_gid=row.owner_gid,
+        start_time=timestamp(row.start_unix_ns),
+        threads=row.threads,
+        resident_memory_bytes=row.resident_bytes,
+        virtual_memory_bytes=row.virtual_bytes,
+        cpu_time=duration(row.cpu_ns),
+        arguments_truncated=row.arguments_truncated,
+    )
+    match row.executable:
+        case Unavailable() as reason:
+            message.executable_unavailable = _unavailable(reason)
+        case Visible() as text:
+            message.executable.CopyFrom(_text(text))
+    match row.arguments:
+        case Unavailable() as reason:
+            message.arguments_unavailable = _unavailable(reason)
+        case arguments:
+            message.arguments.extend(_text(argument) for argument in arguments)
+    return message
+
+
+def _file(row: FileRow | MissingFile) -> inspect_pb2.FileMetadata:
+    match row:
+        case MissingFile():
+            return inspect_pb2.FileMetadata(name=_text(row.name), unavailable=_unavailable(row.reason))
+        case FileRow():
+            return inspect_pb2.FileMetadata(
+                name=_text(row.name),
+                type=inspect_pb2.FileType.Value(f"FILE_TYPE_{row.type.value}"),
+                mode=row.mode,
+                owner_uid=row.owner_uid,
+                owner_gid=row.owner_gid,
+                size_bytes=row.size_bytes,
+                allocated_bytes=row.allocated_bytes,
+                modify_time=timestamp(row.modify_unix_ns),
+                change_time=timestamp(row.change_unix_ns),
+                hard_links=row.hard_links,
+                link_target=None if row.link_target is None else _text(row.link_target),
+            )
+
+
+def _presence(presence: Presence) -> inspect_pb2.Presence.ValueType:
+    if presence is Presence.UNKNOWN:
+        return inspect_pb2.PRESENCE_UNSPECIFIED
+    return inspect_pb2.Presence.Value(f"PRESENCE_{presence.value}")
+
+
+def _unavailable(reason: Unavailable | None) -> common_pb2.UnavailableReason.ValueType:
+    if reason is None:
+        return common_pb2.UNAVAILABLE_REASON_UNSPECIFIED
+    return common_pb2.UnavailableReason.Value(f"UNAVAILABLE_REASON_{reason.value}")
+
+
+def _ref(ref: ProcessRef) -> common_pb2.ProcessRef:
+    return common_pb2.ProcessRef(pid=ref.pid, start_ticks=ref.start_ticks)
+
+
+def _text(text: Visible) -> common_pb2.VisibleText:
+    return common_pb2.VisibleText(text=text.text, truncated=text.truncated)

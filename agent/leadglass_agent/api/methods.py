@@ -1,0 +1,112 @@
+"""The method table: one row for each RPC; a row too few or too many stops the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from leadglass.v1 import access_pb2, agent_pb2, inspect_pb2
+from leadglass_agent.api import access, inspect, itself
+from leadglass_agent.policy.model import Permission
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from google.protobuf.descriptor import FileDescriptor
+
+    from leadglass_agent.api.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What the gate must know of one RPC.
+
+    `needs` is the permission without which the call is refused; `widens` are the field groups that the answer holds
+    only as far as policy permits them too. `deadline_seconds` is the server's own; a caller may ask for less.
+    """
+
+    name: str
+    needs: Permission
+    question: Callable[[bytes], Question]
+    widens: tuple[Permission, ...] = ()
+    in_session: bool = True
+    deadline_seconds: float = 5.0
+
+
+METHODS: tuple[Method, ...] = (
+    Method(
+        "/leadglass.v1.InspectService/ListProcesses",
+        needs=Permission.PROCESSES_LIST,
+        widens=(Permission.PROCESSES_EXECUTABLE, Permission.PROCESSES_ARGV),
+        question=inspect.list_processes,
+    ),
+    Method(
+        "/leadglass.v1.InspectService/ListEnvironment",
+        needs=Permission.ENV_PRESENCE,
+        widens=(Permission.ENV_NAMES,),
+        question=inspect.list_environment,
+    ),
+    Method(
+        "/leadglass.v1.InspectService/StatFiles",
+        needs=Permission.FILES_METADATA,
+        question=inspect.stat_files,
+    ),
+    Method(
+        "/leadglass.v1.InspectService/ListDirectory",
+        needs=Permission.FILES_LIST,
+        widens=(Permission.FILES_METADATA,),
+        question=inspect.list_directory,
+    ),
+    Method(
+        "/leadglass.v1.AccessService/OpenSession",
+        needs=Permission.SESSION_OPEN,
+        question=access.open_session,
+        in_session=False,
+    ),
+    Method(
+        "/leadglass.v1.AccessService/GetSession",
+        needs=Permission.SESSION_OPEN,
+        question=access.get_session,
+        in_session=False,
+    ),
+    Method(
+        "/leadglass.v1.AccessService/CloseSession",
+        needs=Permission.SESSION_OPEN,
+        question=access.close_session,
+        in_session=False,
+    ),
+    Method(
+        "/leadglass.v1.AgentService/GetSelf",
+        needs=Permission.AGENT_SELF,
+        question=itself.get_self,
+        in_session=False,
+    ),
+)
+
+_DESCRIPTORS = (inspect_pb2.DESCRIPTOR, access_pb2.DESCRIPTOR, agent_pb2.DESCRIPTOR)
+
+
+class MethodTableError(Exception):
+    """The table and the service descriptors differ: the server does not start."""
+
+
+def method_table(
+    methods: Iterable[Method] = METHODS,
+    descriptors: Iterable[FileDescriptor] = _DESCRIPTORS,
+) -> dict[str, Method]:
+    """Gives the table by method name; raises MethodTableError unless it names each RPC of the contract exactly once."""
+    rows = tuple(methods)
+    table = {method.name: method for method in rows}
+    if len(table) != len(rows):
+        message = "the method table names an RPC twice"
+        raise MethodTableError(message)
+    contract = {
+        f"/{service.full_name}/{method.name}"
+        for descriptor in descriptors
+        for service in descriptor.services_by_name.values()
+        for method in service.methods
+    }
+    if table.keys() != contract:
+        message = f"the method table and the contract differ in {sorted(table.keys() ^ contract)}"
+        raise MethodTableError(message)
+    return table

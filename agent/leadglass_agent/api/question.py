@@ -1,0 +1,103 @@
+"""What passes between the gate and the views: a question in the audit log's words, and a reply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from leadglass_agent.errors import InvalidRequest, ReaderUnavailable, Reason, Refusal, refusal_of
+from leadglass_agent.processes.messages import Answer, RefusedAnswer, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from leadglass_agent.access.session import Session, SessionBook
+    from leadglass_agent.audit.record import Event
+    from leadglass_agent.clock import Instant
+    from leadglass_agent.identity import Caller
+    from leadglass_agent.policy.model import Permission, Policy
+    from leadglass_agent.policy.scope import Scope
+    from leadglass_agent.processes.reader_client import ReaderClient
+    from leadglass_agent.views.rows import ProcessRef
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFacts:
+    """What the agent knows of itself since its start."""
+
+    version: str
+    agent_id: str
+    start_unix_ns: int
+    certificate_not_after_unix: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a view may use: the reader, the sessions, and facts about the agent; no clock and no file."""
+
+    reader: ReaderClient
+    sessions: SessionBook
+    facts: AgentFacts
+    audit_writable: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that passed the first four steps of the gate.
+
+    `scope` is where the method's own permission holds; `widened` tells for each field group where it holds, or None.
+    """
+
+    caller: Caller
+    session: Session | None
+    policy: Policy
+    scope: Scope
+    widened: Mapping[Permission, Scope | None]
+    now: Instant
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A message made of Clean text alone, with what the audit log says of it."""
+
+    message: Message
+    rows: int = 0
+    masked: int = 0
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request within its bounds: what it asks in the audit log's words, and how it is answered."""
+
+    arguments: tuple[tuple[str, str], ...]
+    answer: Callable[[Ports, Call], Awaitable[Reply]]
+    target: ProcessRef | None = None
+
+
+_Request = TypeVar("_Request", bound=Message)
+
+
+def parse(kind: type[_Request], wire: bytes) -> _Request:
+    """Parses a request; raises InvalidRequest on bytes that are not of its kind."""
+    try:
+        return kind.FromString(wire)
+    except DecodeError:
+        detail = "the request is not a message of its type"
+        raise InvalidRequest(detail) from None
+
+
+async def ask(ports: Ports, call: Call, build: Callable[[int, int], Request]) -> Answer:
+    """Asks the reader and raises its refusal, if it refuses, as our own."""
+    answer = await ports.reader.ask(build, call.seconds)
+    if isinstance(answer, RefusedAnswer):
+        raise refusal_of(answer.reason)(answer.detail)
+    return answer
+
+
+def unexpected(answer: Answer) -> Refusal:
+    """Gives the refusal for an answer of another kind than asked for."""
+    return ReaderUnavailable(f"the reader answered {type(answer).__name__} ({Reason.READER_UNAVAILABLE})")

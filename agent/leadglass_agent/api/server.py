@@ -1,0 +1,171 @@
+"""The gRPC servers: the API over mutual TLS with its limits, and health alone on a plain port."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import grpc
+import grpc.aio
+from google.protobuf.any_pb2 import Any as PackedMessage
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status as RichStatus
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+
+from leadglass_agent.api.gate import Gate, Peer
+from leadglass_agent.errors import InternalError, InvalidRequest, Refusal
+
+if TYPE_CHECKING:
+    from leadglass_agent.api.methods import Method
+    from leadglass_agent.credentials import Credentials
+    from leadglass_agent.telemetry import Telemetry
+
+_SESSION_KEY = "leadglass-session"
+_DOMAIN = "leadglass.dev"
+
+# Measured in the design (facts.md, "gRPC and TLS"): without these one client takes the server from all others.
+_LIMITS: tuple[tuple[str, int], ...] = (
+    ("grpc.so_reuseport", 0),  # else an app of the same user binds the same port and takes new connections
+    ("grpc.max_concurrent_streams", 32),  # rapid reset: 39 MB instead of 568 MB
+    ("grpc.server_handshake_timeout_ms", 3_000),  # idle connections lock out new clients
+    ("grpc.max_allowed_incoming_connections", 512),
+    ("grpc.max_connection_idle_ms", 10 * 60 * 1_000),
+    ("grpc.keepalive_time_ms", 60_000),  # a dead peer is noticed
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.max_receive_message_length", 256 * 1024),
+    ("grpc.max_send_message_length", 4 * 1024 * 1024),
+    ("grpc.max_metadata_size", 8 * 1024),
+    ("grpc.absolute_max_metadata_size", 16 * 1024),
+)
+_MAX_CALLS = 200  # running at once, over all callers
+
+_HEALTH_LIMITS: tuple[tuple[str, int], ...] = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_concurrent_streams", 4),
+    ("grpc.max_allowed_incoming_connections", 64),
+    ("grpc.max_receive_message_length", 4 * 1024),
+    ("grpc.absolute_max_metadata_size", 16 * 1024),
+    ("grpc.max_connection_idle_ms", 60_000),
+)
+_MAX_HEALTH_CALLS = 64
+
+Handler = Callable[[object, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]
+
+
+class _Handlers(grpc.GenericRpcHandler):
+    """Routes every method name through the gate, unknown ones too, so that each attempt is audited."""
+
+    def __init__(self, gate: Gate, table: dict[str, Method]) -> None:
+        self._gate = gate
+        self._table = table
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """Gives the handler of a call: raw bytes in and out, since the gate parses and the barrier reads bytes.
+
+        It is of the kind that reads its request itself: before any other, grpc waits for the request without an end.
+        """
+        name = handler_call_details.method
+        return grpc.stream_unary_rpc_method_handler(self._handler(name, self._table.get(name)))
+
+    def _handler(self, name: str, method: Method | None) -> Handler:
+        async def handle(_: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+            peer = Peer(
+                auth=context.auth_context(),
+                address=context.peer(),
+                session_ids=_session_ids(context),
+                seconds_left=context.time_remaining(),
+            )
+            try:
+                return await self._gate.answer(name, method, lambda: _receive(context), peer)
+            except Refusal as refusal:
+                await _abort(context, refusal)
+                raise AssertionError from None  # abort raises; this line tells mypy so
+
+        return handle
+
+
+def api_server(
+    gate: Gate,
+    table: dict[str, Method],
+    credentials: Credentials,
+    telemetry: Telemetry,
+    address: str,
+) -> tuple[grpc.aio.Server, int]:
+    """Makes the server of the API and binds it; gives the port. Raises RuntimeError or ValueError if it cannot."""
+    configuration = grpc.ssl_server_certificate_configuration(
+        [(credentials.key, credentials.certificate)],
+        root_certificates=credentials.caller_authorities,
+    )
+    server = grpc.aio.server(
+        handlers=(_Handlers(gate, table),),
+        interceptors=(telemetry.interceptor(frozenset(table)),),
+        options=_LIMITS,
+        maximum_concurrent_rpcs=_MAX_CALLS,
+    )
+    # The fetcher gives its object at every handshake: no TLS session can be resumed past a certificate's end.
+    port = server.add_secure_port(
+        address,
+        grpc.dynamic_ssl_server_credentials(configuration, lambda: configuration, require_client_authentication=True),
+    )
+    return server, port
+
+
+class HealthServer:
+    """grpc.health.v1 and nothing else, for probes that cannot do mutual TLS."""
+
+    def __init__(self, address: str) -> None:
+        self._servicer = health_aio.HealthServicer()
+        self._server = grpc.aio.server(options=_HEALTH_LIMITS, maximum_concurrent_rpcs=_MAX_HEALTH_CALLS)
+        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, self._server)
+        self.port = self._server.add_insecure_port(address)
+
+    async def start(self) -> None:
+        """Starts to answer, NOT_SERVING until told otherwise."""
+        await self.tell(serving=False)
+        await self._server.start()
+
+    async def tell(self, *, serving: bool) -> None:
+        """Sets the answer for the whole agent."""
+        status = health_pb2.HealthCheckResponse
+        await self._servicer.set("", status.SERVING if serving else status.NOT_SERVING)
+
+    async def stop(self) -> None:
+        """Stops answering."""
+        await self._server.stop(0)
+
+
+def silence() -> None:
+    """Keeps the libraries' logs quiet: they write the text of exceptions, which may hold what no log may hold."""
+    for name in ("grpc", "opentelemetry"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
+        logging.getLogger(name).propagate = False
+
+
+async def _receive(context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+    """Reads the one message of a request; raises InvalidRequest if the caller sends none."""
+    message: object = await context.read()
+    if not isinstance(message, bytes):
+        detail = "the call came without a request"
+        raise InvalidRequest(detail)
+    return message
+
+
+def _session_ids(context: grpc.aio.ServicerContext[bytes, bytes]) -> tuple[str, ...]:
+    metadata = context.invocation_metadata() or ()
+    return tuple(value for key, value in metadata if key == _SESSION_KEY and isinstance(value, str))
+
+
+async def _abort(context: grpc.aio.ServicerContext[bytes, bytes], refusal: Refusal) -> None:
+    """Ends a call with the refusal's fixed public text and stable reason; the private detail stays in the audit log."""
+    code = grpc.StatusCode[refusal.status.name]
+    info = ErrorInfo(reason=refusal.reason.value, domain=_DOMAIN)
+    if isinstance(refusal, InternalError):
+        info.metadata["error_id"] = refusal.error_id
+    details = PackedMessage()
+    details.Pack(info)
+    rich = RichStatus(code=code.value[0], message=refusal.public, details=[details])
+    context.set_trailing_metadata((("grpc-status-details-bin", rich.SerializeToString()),))
+    await context.abort(code, refusal.public)

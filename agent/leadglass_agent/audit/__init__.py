@@ -1,0 +1,1 @@
+"""The tamper-evident log: record, chain, file, verification."""

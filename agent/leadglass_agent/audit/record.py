@@ -1,0 +1,180 @@
+"""Turns an event into the fields of one audit record: typed, capped, escaped, only what is set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from leadglass_agent.audit.canonical import canonical
+from leadglass_agent.audit.text import json_bytes, shown
+
+if TYPE_CHECKING:
+    from leadglass_agent.audit.canonical import Json
+    from leadglass_agent.errors import Reason
+
+Fact: TypeAlias = tuple[str, str | int | bool]
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    AGENT_STARTED = "AGENT_STARTED"
+    AGENT_STOPPED = "AGENT_STOPPED"
+    TAIL_REPAIRED = "TAIL_REPAIRED"
+    AUDIT_RECOVERED = "AUDIT_RECOVERED"
+    INTENT = "INTENT"
+    OUTCOME = "OUTCOME"
+    REFUSED = "REFUSED"
+    SESSION_OPENED = "SESSION_OPENED"
+    SESSION_ENDED = "SESSION_ENDED"
+
+
+class Ruling(StrEnum):
+    """What policy decided."""
+
+    ALLOW = "ALLOW"
+    DENY = "DENY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing to record; a field that is None or empty is not written."""
+
+    kind: EventKind
+    call_id: str | None = None
+    caller: str | None = None
+    key_digest: str | None = None
+    certificate_serial: str | None = None
+    peer: str | None = None
+    session_id: str | None = None
+    ticket: str | None = None
+    reason_text: str | None = None
+    method: str | None = None
+    permission: str | None = None
+    policy_digest: str | None = None
+    rules: tuple[str, ...] = ()
+    target_pid: int | None = None
+    target_start_ticks: int | None = None
+    arguments: tuple[tuple[str, str], ...] = ()
+    decision: Ruling | None = None
+    refusal: Reason | None = None
+    detail: str | None = None
+    rows: int | None = None
+    masked: int | None = None
+    reply_bytes: int | None = None
+    duration_us: int | None = None
+    facts: tuple[Fact, ...] = ()
+
+
+# A record with its newline: small enough that the end of any log is found in two, large enough for all caps below.
+RECORD_BYTES: Final = 16_384
+
+# seq, time, boot_ns, prev, hash, v with their names, commas and the braces: 301 bytes with 19-digit numbers.
+_ENVELOPE_BYTES: Final = 320
+
+# Caps in bytes of ASCII JSON, so that no choice of characters makes a record longer than RECORD_BYTES.
+_TEXT_CAPS: Final = {
+    "call_id": 64,  # a UUID is 36
+    "caller": 2_048,  # the longest SPIFFE id (SPIFFE-ID, section 2.3)
+    "key_digest": 128,  # sha256: and 64 digits
+    "certificate_serial": 64,  # RFC 5280: 20 octets, 40 digits
+    "peer": 128,  # ipv6:[...%zone]:port
+    "session_id": 64,
+    "ticket": 600,  # 100 characters that take six bytes each
+    "reason_text": 3_000,  # 500 characters that take six bytes each
+    "method": 128,  # /leadglass.v1.InspectService/ListEnvironment is 45
+    "permission": 64,
+    "policy_digest": 128,
+    "decision": 16,
+    "refusal": 64,
+    "detail": 1_024,
+}
+_NUMBERS: Final = ("target_pid", "target_start_ticks", "rows", "masked", "reply_bytes", "duration_us")
+_NAME_CAP: Final = 64  # rule ids, names of arguments and of facts; all of them our own or the policy's
+_RULES_CAP: Final = 1_024
+_FACTS_CAP: Final = 2_048  # some forty facts of the boot posture
+_FACT_CAP: Final = 512
+_ARGUMENT_CAP: Final = 1_024  # most paths; a longer one is cut, and `cut` says so
+_OMITTED_BYTES: Final = 64  # "cut":["arguments"] and "arguments_omitted":NNNNN when they come last
+
+
+def body(event: Event) -> dict[str, Json]:
+    """Returns the fields of a record for the event.
+
+    `cut` names the fields that lost text, `arguments_omitted` counts the arguments that had no room.
+    """
+    fields: dict[str, Json] = {"kind": event.kind.value}
+    cut: list[str] = []
+    for name, cap in _TEXT_CAPS.items():
+        value: object = getattr(event, name)
+        if value is not None:
+            fields[name], was_cut = shown(str(value), cap)
+            if was_cut:
+                cut.append(name)
+    for name in _NUMBERS:
+        number: object = getattr(event, name)
+        if isinstance(number, int):
+            fields[name] = number
+    if event.rules:
+        fields["rules"] = _rules(event.rules, cut)
+    if event.facts:
+        fields["facts"] = _facts(event.facts, cut)
+    if event.arguments:
+        room = RECORD_BYTES - _ENVELOPE_BYTES - _OMITTED_BYTES - len(canonical(fields | {"cut": list(cut)}))
+        _add_arguments(fields, event.arguments, room, cut)
+    if cut:
+        fields["cut"] = list(cut)
+    return fields
+
+
+def _rules(rules: tuple[str, ...], cut: list[str]) -> list[Json]:
+    kept: list[Json] = []
+    left = _RULES_CAP
+    for rule in rules:
+        text, was_cut = shown(rule, _NAME_CAP)
+        left -= json_bytes(text) + 3
+        if was_cut or left < 0:
+            cut.append("rules")
+            break
+        kept.append(text)
+    return kept
+
+
+def _facts(facts: tuple[Fact, ...], cut: list[str]) -> dict[str, Json]:
+    kept: dict[str, Json] = {}
+    left = _FACTS_CAP
+    whole = True
+    for name, value in facts:
+        key, key_cut = shown(name, _NAME_CAP)
+        text, text_cut = shown(str(value), _FACT_CAP)
+        left -= json_bytes(key) + json_bytes(text) + 6
+        if left < 0:
+            whole = False
+            break
+        kept[key] = text if isinstance(value, str) else value
+        whole = whole and not key_cut and not text_cut
+    if not whole:
+        cut.append("facts")
+    return kept
+
+
+def _add_arguments(fields: dict[str, Json], arguments: tuple[tuple[str, str], ...], room: int, cut: list[str]) -> None:
+    """Adds the arguments grouped by name, as many as fit from the first on; what is missing is always the end."""
+    grouped: dict[str, list[Json]] = {}
+    any_cut = False
+    taken = 0
+    for name, value in arguments:
+        key, _ = shown(name, _NAME_CAP)
+        text, was_cut = shown(value, _ARGUMENT_CAP)
+        room -= json_bytes(text) + 3 + (0 if key in grouped else json_bytes(key) + 6)
+        if room < 0:
+            break
+        grouped.setdefault(key, []).append(text)
+        any_cut = any_cut or was_cut
+        taken += 1
+    fields["arguments"] = {key: list(values) for key, values in grouped.items()}
+    if any_cut:
+        cut.append("arguments")
+    if taken < len(arguments):
+        fields["arguments_omitted"] = len(arguments) - taken

@@ -1,0 +1,106 @@
+"""What a log remembers when it breaks, and how its chain goes on afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from leadglass_agent.audit.file import read_at
+from leadglass_agent.audit.record import Event, EventKind
+
+if TYPE_CHECKING:
+    from leadglass_agent.audit.chain import Head
+    from leadglass_agent.audit.file import LogFile
+    from leadglass_agent.audit.record import Fact
+    from leadglass_agent.clock import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """The log as its last durable record left it."""
+
+    file: LogFile
+    head: Head
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Why and since when nothing can be written, and what of the file was acknowledged before."""
+
+    cause: str
+    since: Instant
+    refused: int
+    last: Writing  # its descriptor is closed
+    attempt: bytes  # the line that failed: whatever of it reached the disk was never acknowledged
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """Unacknowledged ends that were cut off and are not recorded yet: one hash over all pieces in order."""
+
+    pieces: int
+    size: int
+    sha256: hashlib._Hash
+
+    def plus(self, piece: bytes) -> Cuts:
+        """Returns these cuts and one more."""
+        sha256 = self.sha256.copy()
+        sha256.update(piece)
+        return Cuts(self.pieces + 1, self.size + len(piece), sha256)
+
+
+def no_cuts() -> Cuts:
+    """Returns no cuts."""
+    return Cuts(pieces=0, size=0, sha256=hashlib.sha256())
+
+
+def left_of_attempt(file: LogFile, broken: Broken) -> bytes:
+    """Returns what the failed write left after the last durable record, whole or torn; nothing if it is anything else.
+
+    It was never acknowledged, and after a failed fdatasync the kernel may hold pages that the disk never got: it is
+    written anew rather than believed.
+    """
+    last = broken.last
+    size = os.fstat(file.fd).st_size
+    if (file.device, file.inode) != (last.file.device, last.file.inode) or size > last.size + len(broken.attempt):
+        return b""
+    rest = read_at(file, last.size, size)
+    return rest if broken.attempt.startswith(rest) else b""
+
+
+def next_head(acknowledged: Head, found: Head) -> Head:
+    """Returns the head to continue from: the one on disk, unless acknowledged records are missing there.
+
+    Then the chain goes on from the last acknowledged record, so that verification shows the gap instead of hiding it.
+    A log that was moved away goes on in a new file, and the two verify as one.
+    """
+    return found if found.seq > acknowledged.seq else acknowledged
+
+
+def repaired(cuts: Cuts) -> Event:
+    """Returns the record of what was cut off."""
+    return Event(
+        kind=EventKind.TAIL_REPAIRED,
+        facts=(("bytes", cuts.size), ("pieces", cuts.pieces), ("sha256", cuts.sha256.hexdigest())),
+    )
+
+
+def recovered(broken: Broken, found: Head, now: Instant) -> Event:
+    """Returns the record of a recovery; it names both heads if the disk did not hold the acknowledged one."""
+    facts: tuple[Fact, ...] = (
+        ("cause", broken.cause),
+        ("records_refused", broken.refused),
+        ("broken_ms", (now.boot_ns - broken.since.boot_ns) // 1_000_000),
+    )
+    expected = broken.last.head
+    if found != expected:
+        facts += (
+            ("expected_seq", expected.seq),
+            ("expected_hash", expected.digest),
+            ("found_seq", found.seq),
+            ("found_hash", found.digest),
+        )
+    return Event(kind=EventKind.AUDIT_RECOVERED, facts=facts)

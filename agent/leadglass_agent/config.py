@@ -1,0 +1,73 @@
+"""The agent's configuration file, parsed once into frozen values."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import msgspec
+
+from leadglass_agent.strict_yaml import load_document
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]{2,45}\]|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|localhost):(?P<port>[0-9]{1,5})")
+_TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")
+_MAX_PORT = 65_535
+
+
+class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Where the agent's certificate chain, its key and the callers' authorities lie (PEM files)."""
+
+    certificate: str
+    key: str
+    caller_authorities: str
+
+
+class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Where the audit log lies."""
+
+    path: str
+
+
+class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Where metrics and traces go; nowhere unless asked for."""
+
+    exporter: Literal["none", "stdout"] = "none"
+
+
+class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Name of the configuration."""
+
+    name: str
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Everything that the agent is told at start; it takes nothing from its environment."""
+
+    listen: str
+    health_listen: str
+    trust_domain: str
+    tls: Tls
+    policy: str
+    audit: Audit
+    telemetry: Telemetry = Telemetry()
+    unsafe_run_as_root: bool = False
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    api_version: Literal["leadglass.dev/v1"]
+    kind: Literal["AgentConfig"]
+    metadata: Metadata
+    spec: Config
+
+
+def parse_config(text: bytes, source: str) -> Config:
+    """Parses a configuration file; raises DocumentError with `source:line:column: message`."""
+    document = load_document(text, source, _Document)
+    config = document.value.spec
+    for name, address in (("listen", config.listen), ("healthListen", config.health_listen)):
+        match = _ADDRESS.fullmatch(address)
+        if match is None or int(match["port"]) > _MAX_PORT:
+            raise document.error(("spec", name), "must be an IP address and a port such as 127.0.0.1:7443")
+    if not _TRUST_DOMAIN.fullmatch(config.trust_domain):
+        raise document.error(("spec", "trustDomain"), "must be a SPIFFE trust domain such as prod.example.org")
+    return config

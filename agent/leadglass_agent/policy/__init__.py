@@ -1,0 +1,1 @@
+"""Who may see what: parsed once, decided without clock or file."""

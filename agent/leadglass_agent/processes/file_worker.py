@@ -1,0 +1,97 @@
+"""The file worker: resolves paths below one target root, in a process that may be killed when a file system hangs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Never
+
+from leadglass_agent.processes.frames import ChannelError, FrameBuffer, frame
+from leadglass_agent.processes.guard import guarded
+from leadglass_agent.processes.messages import (
+    AgentAnswer,
+    Answer,
+    DirectoryAnswer,
+    DirectoryRequest,
+    FileRequest,
+    FilesAnswer,
+    FilesRequest,
+    decode_request,
+    encode_answer,
+)
+from leadglass_agent.sandbox.posture import Role, die_with_parent, read_posture
+from leadglass_agent.views.files import ListingMemory, list_directory, stat_files
+
+if TYPE_CHECKING:
+    import socket
+
+    from leadglass_agent.redaction.redactor import Redactor
+    from leadglass_agent.views.paths import TargetRoot
+
+_READ = 64 * 1024
+READY = 0  # the number of the first answer, which no request has: the worker's posture
+
+
+def run(connection: socket.socket, root: TargetRoot, redactor: Redactor) -> Never:
+    """Answers file requests until the channel ends; never returns, since it runs in a forked copy of the reader."""
+    status = 1
+    try:
+        die_with_parent(signal.SIGKILL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        _close_all_but(connection.fileno(), root.fd)
+        _send(connection, READY, AgentAnswer(redactor.rule_count, (read_posture(Role.FILE_WORKER),)))
+        buffer, memory = FrameBuffer(), ListingMemory()
+        while data := connection.recv(_READ):
+            for payload in buffer.feed(data):
+                request = _file_request(payload)
+                _send(connection, request.id, guarded(partial(_answer, request, root, redactor, memory)))
+        status = 0
+    except (ChannelError, OSError):
+        pass  # the reader is gone or broke the framing: nothing is left to do here
+    finally:
+        # Not sys.exit: the copy must not run the reader's own clean-up.
+        os._exit(status)
+
+
+def _file_request(payload: bytes) -> FileRequest:
+    request = decode_request(payload)
+    if not isinstance(request, FilesRequest | DirectoryRequest):
+        detail = "a file worker was asked for something else than files"
+        raise ChannelError(detail)
+    return request
+
+
+def _answer(request: FileRequest, root: TargetRoot, redactor: Redactor, memory: ListingMemory) -> Answer:
+    match request:
+        case FilesRequest():
+            rows = stat_files(root, redactor, request.scope, request.paths, follow_symlinks=request.follow_symlinks)
+            return FilesAnswer(rows)
+        case DirectoryRequest():
+            page = list_directory(
+                root,
+                redactor,
+                request.scope_list,
+                request.scope_metadata,
+                request.path,
+                request.after_index,
+                request.limit,
+                memory=memory,
+            )
+            return DirectoryAnswer(page)
+
+
+def _send(connection: socket.socket, number: int, answer: Answer) -> None:
+    for payload in encode_answer(number, answer):
+        connection.sendall(frame(payload))
+
+
+def _close_all_but(*kept: int) -> None:
+    """Closes what the copy inherited, the channel to the front above all; standard streams stay."""
+    low = sys.__stderr__.fileno() + 1 if sys.__stderr__ else 3
+    for descriptor in sorted(kept):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, os.sysconf("SC_OPEN_MAX"))

@@ -1,0 +1,213 @@
+"""The reader's loop: takes requests of the front one by one, reads /proc itself, and hands file work to the workers.
+
+What it sends was masked here or in a file worker: the front never holds a raw value of the target.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from leadglass_agent.processes.file_workers import FileWorkers, Late, RootKey
+from leadglass_agent.processes.frames import ChannelError, FrameBuffer, frame
+from leadglass_agent.processes.guard import guarded
+from leadglass_agent.processes.messages import (
+    AgentAnswer,
+    AgentRequest,
+    Answer,
+    DirectoryAnswer,
+    DirectoryRequest,
+    EnvironmentAnswer,
+    EnvironmentRequest,
+    FileRequest,
+    FilesAnswer,
+    FilesRequest,
+    Part,
+    ProcessesAnswer,
+    ProcessesRequest,
+    Request,
+    decode_request,
+    encode_answer,
+    encode_part,
+)
+from leadglass_agent.redaction.escape import Visible, visible
+from leadglass_agent.sandbox.posture import Role, read_posture
+from leadglass_agent.views import procfs, target
+from leadglass_agent.views.environment import list_environment
+from leadglass_agent.views.paths import TargetRoot
+from leadglass_agent.views.process_tree import ProcessQuery, list_processes
+from leadglass_agent.views.rows import DirectoryPage, MissingFile, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from leadglass_agent.policy.scope import ProcessFacts
+    from leadglass_agent.redaction.redactor import Redactor
+    from leadglass_agent.views.procfs import ProcRoot
+
+_READ = 64 * 1024
+_FRONT_SECONDS = 5.0  # a front that takes no answer for this long is gone
+_MAX_NAME = 1_024
+_IDLE_SECONDS = 10.0  # how often idle workers are looked at when nothing happens
+
+
+class Reader:
+    """Serves one front until its channel ends or `stop` becomes readable."""
+
+    def __init__(self, front: socket.socket, stop: socket.socket, proc: ProcRoot, redactor: Redactor) -> None:
+        self._front = front
+        self._stop = stop
+        self._proc = proc
+        self._redactor = redactor
+        self._selector = selectors.DefaultSelector()
+        self._workers = FileWorkers(redactor, self._watch, self._unwatch)
+        front.settimeout(_FRONT_SECONDS)
+
+    def run(self) -> bool:
+        """Answers requests; True if it was told to stop, False if the front went away or broke the framing."""
+        buffer = FrameBuffer()
+        self._watch(self._front)
+        self._watch(self._stop)
+        try:
+            while True:
+                for key, _ in self._selector.select(self._patience()):
+                    if key.fileobj is self._stop:
+                        return True
+                    if key.fileobj is not self._front:
+                        self._send_all(self._workers.receive(_socket(key), time.monotonic_ns()))
+                        continue
+                    data = self._front.recv(_READ)
+                    if not data:
+                        return False
+                    for payload in buffer.feed(data):
+                        self._take(decode_request(payload))
+                self._send_all(self._workers.expire(time.monotonic_ns()))
+        except (ChannelError, OSError):
+            return False
+        finally:
+            self._workers.close()
+
+    def _take(self, request: Request) -> None:
+        """Answers a request at once, or leaves it with a file worker; one that nobody waits for costs nothing."""
+        if request.is_late(time.monotonic_ns()):
+            return
+        answer = guarded(lambda: self._answer(request))
+        if answer is not None:
+            self._send(request.id, answer)
+
+    def _answer(self, request: Request) -> Answer | None:
+        match request:
+            case FilesRequest() | DirectoryRequest():
+                return self._files(request)
+            case _:
+                return self._read(request)
+
+    def _read(self, request: ProcessesRequest | EnvironmentRequest | AgentRequest) -> Answer:
+        match request:
+            case ProcessesRequest():
+                query = ProcessQuery(
+                    after_pid=request.after_pid,
+                    limit=request.limit,
+                    pids=request.pids,
+                    subtree_of_pid=request.subtree_of_pid,
+                    name_glob=request.name_glob,
+                )
+                scopes = (request.scope_list, request.scope_executable, request.scope_argv)
+                return ProcessesAnswer(list_processes(self._proc, self._redactor, *scopes, query))
+            case EnvironmentRequest():
+                return EnvironmentAnswer(
+                    list_environment(
+                        self._proc,
+                        self._redactor,
+                        request.process,
+                        request.names,
+                        request.scope_presence,
+                        request.scope_names,
+                        request.after_index,
+                        request.limit,
+                    ),
+                )
+            case AgentRequest():
+                return AgentAnswer(self._redactor.rule_count, (read_posture(Role.READER), *self._workers.postures))
+
+    def _files(self, request: FileRequest) -> Answer | None:
+        """Opens the target's root and hands the request, narrowed to the target, to its worker."""
+        scope = request.scope if isinstance(request, FilesRequest) else request.scope_list
+        with target.find(self._proc, request.process, scope) as found:
+            opened = target.open_root(self._proc, found)
+            if isinstance(opened, Unavailable):
+                return self._unanswered(request, opened)
+            root = TargetRoot(opened)
+            try:
+                key = RootKey(*procfs.root_identity(found.process))
+                late = self._workers.submit(key, root, _narrowed(request, found.facts), time.monotonic_ns())
+            finally:
+                os.close(opened)
+        return None if late is None else self._unanswered(late.request, Unavailable.TIMED_OUT)
+
+    def _unanswered(self, request: FileRequest, reason: Unavailable) -> Answer:
+        """Gives the answer to a file request that no worker answers, with the reason."""
+        match request:
+            case FilesRequest():
+                return FilesAnswer(tuple(MissingFile(self._shown(path), reason) for path in request.paths))
+            case DirectoryRequest():
+                page = DirectoryPage(
+                    path=self._shown(request.path),
+                    rows=(),
+                    next_index=0,
+                    unavailable=reason,
+                    truncated=False,
+                )
+                return DirectoryAnswer(page)
+
+    def _shown(self, path: str) -> Visible:
+        return visible(self._redactor.redact(path.encode()).text, _MAX_NAME)
+
+    def _send_all(self, results: Iterable[Part | Late]) -> None:
+        for result in results:
+            match result:
+                case Part():
+                    self._front.sendall(frame(encode_part(result)))
+                case Late():
+                    self._send(result.request.id, self._unanswered(result.request, Unavailable.TIMED_OUT))
+
+    def _send(self, number: int, answer: Answer) -> None:
+        for payload in encode_answer(number, answer):
+            self._front.sendall(frame(payload))
+
+    def _watch(self, connection: socket.socket) -> None:
+        self._selector.register(connection, selectors.EVENT_READ)
+
+    def _unwatch(self, connection: socket.socket) -> None:
+        self._selector.unregister(connection)
+
+    def _patience(self) -> float:
+        """Seconds until a worker is late, or until idle ones are looked at."""
+        deadline = self._workers.next_deadline_ns()
+        return _IDLE_SECONDS if deadline is None else max(0.0, (deadline - time.monotonic_ns()) / 1e9)
+
+
+def _narrowed(request: FileRequest, facts: ProcessFacts) -> FileRequest:
+    """Answers the scopes' question about the process, which only the reader can, before a worker sees them."""
+    match request:
+        case FilesRequest():
+            return msgspec.structs.replace(request, scope=request.scope.narrow(facts))
+        case DirectoryRequest():
+            metadata = None if request.scope_metadata is None else request.scope_metadata.narrow(facts)
+            return msgspec.structs.replace(
+                request,
+                scope_list=request.scope_list.narrow(facts),
+                scope_metadata=metadata,
+            )
+
+
+def _socket(key: selectors.SelectorKey) -> socket.socket:
+    if not isinstance(key.fileobj, socket.socket):
+        message = "the loop watches sockets alone"
+        raise TypeError(message)
+    return key.fileobj

@@ -1,0 +1,105 @@
+"""The supervisor: forks the front, becomes the reader, and ends the agent when either of them ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING, Never
+
+from leadglass_agent.audit.file import AuditLogRefused
+from leadglass_agent.credentials import CredentialsRefused
+from leadglass_agent.errors import AuditUnavailable
+from leadglass_agent.processes.memory import settle
+from leadglass_agent.processes.reader import Reader
+from leadglass_agent.redaction.findings import RedactionError
+from leadglass_agent.redaction.redactor import Redactor
+from leadglass_agent.sandbox.posture import harden
+from leadglass_agent.views.proc_text import ProcParseError
+from leadglass_agent.views.procfs import open_proc
+
+if TYPE_CHECKING:
+    from leadglass_agent.config import Config
+    from leadglass_agent.policy.model import Policy
+
+_FRONT_EXIT_SECONDS = 6.0
+_POLL_SECONDS = 0.02
+EXIT_REFUSED = 2
+
+
+def supervise(config: Config, policy: Policy) -> int:
+    """Runs the agent until SIGTERM or SIGINT (exit 0), or until front or reader end by themselves (exit 1 or 2)."""
+    harden()
+    try:
+        # Made before the fork: both sides share its memory, the front for the callers' own text in the audit log.
+        proc, redactor = open_proc(), Redactor()
+    except (OSError, ProcParseError, RedactionError) as error:
+        sys.stderr.write(f"leadglass-agent: /proc or the redaction database cannot be used: {error}\n")
+        return EXIT_REFUSED
+    settle()
+    stop, stopper = socket.socketpair()
+    ours, theirs = socket.socketpair()
+    # The reader must be alone in its process when it forks: no thread has been started yet, and grpc is not imported.
+    front = os.fork()
+    if front == 0:
+        for end in (stop, stopper, ours):
+            end.close()
+        proc.close()
+        _front(config, policy, redactor, theirs)
+    theirs.close()
+    _stop_on_signals(stopper)
+    told = Reader(ours, stop, proc, redactor).run()
+    # The end of the channel tells the front; after it there is nothing it could answer with.
+    if told:
+        os.kill(front, signal.SIGTERM)
+    status = _wait(front)
+    if not told and status != EXIT_REFUSED:
+        sys.stderr.write(f"leadglass-agent: the front ended by itself (exit {status}); the agent ends with it\n")
+    return 0 if told and status == 0 else status or 1
+
+
+def _front(config: Config, policy: Policy, redactor: Redactor, channel: socket.socket) -> Never:
+    """Runs the front in the forked copy; never returns into the reader's code."""
+    status = 1
+    try:
+        # A terminal sends Ctrl-C to both; the supervisor alone decides what it means.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file size limit shall be an error that the audit log sees
+        os.environ["GRPC_VERBOSITY"] = "NONE"  # else handshake failures flood stderr with the peers' text
+        from leadglass_agent.processes.front import StartRefused, serve  # noqa: PLC0415 - grpc is the front's alone
+
+        try:
+            status = asyncio.run(serve(config, policy, redactor, channel))
+        except (StartRefused, CredentialsRefused, AuditLogRefused, AuditUnavailable) as error:
+            sys.stderr.write(f"leadglass-agent: {error}\n")
+            status = EXIT_REFUSED
+    except Exception as error:  # noqa: BLE001 - the process ends here; the text of what nobody foresaw may hold values
+        sys.stderr.write(f"leadglass-agent: the front failed: {type(error).__name__}\n")
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _stop_on_signals(stopper: socket.socket) -> None:
+    """Makes SIGTERM and SIGINT readable for the reader's loop."""
+    stopper.settimeout(0)
+    signal.set_wakeup_fd(stopper.fileno())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+
+
+def _wait(front: int) -> int:
+    """Waits for the front's end, and kills it if it takes too long; gives its exit status."""
+    deadline = time.monotonic() + _FRONT_EXIT_SECONDS
+    while time.monotonic() < deadline:
+        pid, status = os.waitpid(front, os.WNOHANG)
+        if pid:
+            return max(os.waitstatus_to_exitcode(status), 0) or int(os.WIFSIGNALED(status))
+        time.sleep(_POLL_SECONDS)
+    os.kill(front, signal.SIGKILL)
+    os.waitpid(front, 0)
+    return 1

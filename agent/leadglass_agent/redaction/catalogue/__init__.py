@@ -1,0 +1,1 @@
+"""Credential kinds as data: one file a family."""

@@ -1,0 +1,65 @@
+"""Clean bytes as text that no terminal, log or page can be fooled with."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from leadglass_agent.redaction.mask import Clean
+
+# Printable by their category, yet drawn as nothing: the default-ignorable code points of Unicode's
+# DerivedCoreProperties.txt that str.isprintable() lets pass, and the blank braille cell.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+# surrogateescape puts a byte that is not UTF-8 there; strict UTF-8 never yields these code points.
+_FIRST_STRAY_BYTE, _LAST_STRAY_BYTE = 0xDC80, 0xDCFF
+_LAST_FOUR_DIGIT_CODE_POINT = 0xFFFF
+_MAX_UTF8_BYTES = 4
+
+
+class Visible(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Printable text; truncated when a bound cut it."""
+
+    text: str
+    truncated: bool
+
+
+def visible(clean: Clean, max_characters: int) -> Visible:
+    r"""Escapes what is not plainly visible, then cuts to `max_characters` without splitting an escape.
+
+    A byte that is not UTF-8 becomes \xNN, an invisible, control, bidi or separator character \uNNNN or \UNNNNNNNN, a
+    backslash \\; so different bytes give different text.
+    """
+    # Each character of the input gives at least one of the output: what lies further back cannot be seen.
+    head = clean.data[: (max_characters + 1) * _MAX_UTF8_BYTES]
+    text = head.decode("utf-8", "surrogateescape")
+    if _is_plain(text):
+        return Visible(text[:max_characters], len(text) > max_characters)
+    pieces: list[str] = []
+    room = max_characters
+    for character in text:
+        piece = character if _is_plain(character) else _escaped(character)
+        room -= len(piece)
+        if room < 0:
+            return Visible("".join(pieces), truncated=True)
+        pieces.append(piece)
+    return Visible("".join(pieces), truncated=False)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and "\\" not in text and (text.isascii() or _INVISIBLE.search(text) is None)
+
+
+def _escaped(character: str) -> str:
+    if character == "\\":
+        return "\\\\"
+    point = ord(character)
+    if _FIRST_STRAY_BYTE <= point <= _LAST_STRAY_BYTE:
+        return f"\\x{point - 0xDC00:02x}"
+    if point <= _LAST_FOUR_DIGIT_CODE_POINT:
+        return f"\\u{point:04x}"
+    return f"\\U{point:08x}"

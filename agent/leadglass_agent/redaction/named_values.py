@@ -1,0 +1,40 @@
+"""Spans the value of a pair whose name stands in a field of its own: `name: DB_PASSWORD`, then `value: …`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from leadglass_agent.redaction.findings import Span
+from leadglass_agent.redaction.harmless import is_harmless, looks_like_token
+from leadglass_agent.redaction.keynames import Form, classify
+from leadglass_agent.redaction.keyvalue import KEY_RANK
+from leadglass_agent.redaction.values import Key, find_value
+
+_LOOKBACK: Final = 256
+# The name's field directly before the value's, in JSON, YAML and XML attributes.
+_NAME: Final = re.compile(
+    rb"\b(?:name|key)[\"'\\]{0,4}[ \t]{0,4}[:=][ \t]{0,4}[\"'\\]{0,4}([A-Za-z0-9_.-]{2,80})[\"'\\]{0,4}"
+    rb"[ \t]{0,4},?\s{0,64}[\"'\\]{0,4}\Z",
+    re.IGNORECASE,
+)
+_FIELD: Final = re.compile(rb"value[\"'\\]*[ \t]*[:=]\Z", re.IGNORECASE)
+
+
+def confirm_named_value(data: bytes, end: int) -> Span | None:
+    """Confirms a name's field right before a value's; `end` is just behind the value's separator."""
+    window_start = max(0, end - _LOOKBACK)
+    window = data[window_start:end]
+    field = _FIELD.search(window, max(0, len(window) - len(b"value") - 16))
+    if field is None:
+        return None
+    name = _NAME.search(window, 0, field.start())
+    secret = None if name is None else classify(name[1])
+    if secret is None:
+        return None
+    value = find_value(data, end, Key(window_start + field.start(), data[end - 1 : end], b""))
+    if value is None or is_harmless(data[value.start : value.end], quoted=value.quoted):
+        return None
+    if secret.form in {Form.TOKEN, Form.QUERY} and not looks_like_token(data[value.start : value.end]):
+        return None
+    return Span(value.start, value.end, KEY_RANK, secret.rule_id)

@@ -1,0 +1,1 @@
+"""What the kernel grants and refuses to the agent itself."""

@@ -1,0 +1,60 @@
+"""Turns a process' command line into masked arguments within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from leadglass_agent.redaction.escape import Visible, visible
+
+if TYPE_CHECKING:
+    from leadglass_agent.redaction.redactor import Redactor
+    from leadglass_agent.views.procfs import Block
+
+MAX_BYTES: Final = 64 * 1024
+_MAX_ARGUMENTS: Final = 256
+_MAX_CHARACTERS: Final = 1_024
+_MAX_ROW_CHARACTERS: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """Masked arguments; truncated if some are missing at the end; masked counts what was hidden."""
+
+    shown: tuple[Visible, ...]
+    truncated: bool
+    masked: int
+
+
+def mask_arguments(block: Block, argument_bytes: int | None, redactor: Redactor) -> Arguments:
+    """Splits the block at its NULs, masks the arguments together and then escapes and cuts each.
+
+    A program that writes its title over its arguments makes the kernel read on into the environment. So what lies
+    beyond `argument_bytes`, the size of the arguments at exec, is not shown where the kernel tells that size.
+    """
+    data, truncated = block.data, block.cut
+    if argument_bytes is not None and len(data) > argument_bytes:
+        data, truncated = data[: _end_of_title(data, argument_bytes, redactor)], True
+    raw = data.split(b"\0")
+    # Behind the last NUL there is nothing, or an argument whose end is missing: half a secret no longer looks like one.
+    if raw[-1] == b"" or block.cut:
+        raw.pop()
+    if len(raw) > _MAX_ARGUMENTS:
+        raw, truncated = raw[:_MAX_ARGUMENTS], True
+    shown: list[Visible] = []
+    room, masked = _MAX_ROW_CHARACTERS, 0
+    for redaction in redactor.redact_arguments(raw):
+        masked += len(redaction.findings)
+        if room <= 0:
+            truncated = True
+            continue
+        text = visible(redaction.text, min(_MAX_CHARACTERS, room))
+        room -= len(text.text)
+        shown.append(text)
+    return Arguments(tuple(shown), truncated, masked)
+
+
+def _end_of_title(data: bytes, argument_bytes: int, redactor: Redactor) -> int:
+    """Gives where to cut a title, so that no secret is cut in two and stays unrecognised."""
+    across = (one.start for one in redactor.redact(data).findings if one.start < argument_bytes < one.end)
+    return min(across, default=argument_bytes)

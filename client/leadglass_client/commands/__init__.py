@@ -1,0 +1,1 @@
+"""Declarations of the commands; nothing heavy is imported before one runs."""

@@ -1,0 +1,18 @@
+"""Declares `leadglass self`."""
+
+from __future__ import annotations
+
+import click
+
+from leadglass_client.forms import OutputForm
+from leadglass_client.options import global_options, with_global_options, with_output
+
+
+@click.command("self", short_help="What the agent says of itself.")
+@with_output
+@with_global_options(hidden=True)
+def self_report(*, form: str) -> None:
+    """Shows the agent's version, policy and audit state, and its processes as the kernel describes them."""
+    from leadglass_client.online.self_report import show_self  # noqa: PLC0415 - keeps --help light
+
+    show_self(global_options(), OutputForm(form))

@@ -1,0 +1,1 @@
+"""Rows to text: tables for people, JSON, YAML, CSV and names for programs."""

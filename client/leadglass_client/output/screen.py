@@ -1,0 +1,75 @@
+"""Writes a sheet to standard output in the form asked for, and notes to standard error."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, assert_never
+
+from leadglass_client.errors import OutputLostError, ReaderGoneError
+from leadglass_client.forms import OutputForm
+from leadglass_client.output.columns import layout
+from leadglass_client.output.csv_text import csv_lines
+from leadglass_client.output.structured import json_lines, json_record_lines, yaml_lines
+from leadglass_client.output.visible import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from leadglass_client.output.sheet import Cell, Sheet
+
+
+def show(sheet: Sheet, form: OutputForm, *, no_color: bool) -> None:
+    """Prints the sheet; colors and cut lines only on a terminal, so that a pipe gets whole and stable text."""
+    if sys.stdout is None:  # started with it closed
+        what = "there is no standard output"
+        raise OutputLostError(what)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        for line in _lines(sheet, form, no_color=no_color):
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
+
+
+def note(text: str) -> None:
+    """Says on standard error what the data alone does not, such as a list that was cut."""
+    sys.stderr.write(f"note: {printable(text)}\n")
+
+
+def _lines(sheet: Sheet, form: OutputForm, *, no_color: bool) -> Iterable[str]:
+    match form:
+        case OutputForm.TABLE | OutputForm.WIDE:
+            return _table_lines(sheet, wide=form is OutputForm.WIDE, no_color=no_color)
+        case OutputForm.JSON:
+            return json_lines(sheet.document)
+        case OutputForm.JSONL:
+            return json_record_lines(sheet.records)
+        case OutputForm.YAML:
+            return yaml_lines(sheet.document)
+        case OutputForm.CSV:
+            return (f"{line}\r" for line in csv_lines(sheet.fields, sheet.records))
+        case OutputForm.NAME:
+            return sheet.identifiers
+        case _:
+            assert_never(form)
+
+
+def _table_lines(sheet: Sheet, *, wide: bool, no_color: bool) -> Iterator[str]:
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal and not wide else None
+    lines = layout(sheet, wide=wide, width=width)
+    plain = no_color or not terminal or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in {"dumb", None}
+    return ("".join(cell.text for cell in line).rstrip() for line in lines) if plain else _colored(lines)
+
+
+def _colored(lines: Iterable[tuple[Cell, ...]]) -> Iterator[str]:
+    from rich.color import ColorSystem  # noqa: PLC0415 - a pipe needs no styles
+    from rich.style import Style  # noqa: PLC0415 - a pipe needs no styles
+
+    for line in lines:
+        yield "".join(Style.parse(cell.look).render(cell.text, color_system=ColorSystem.STANDARD) for cell in line)

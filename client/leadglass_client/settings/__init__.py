@@ -1,0 +1,1 @@
+"""What the client keeps between commands: contexts and the current session."""

@@ -1,0 +1,1 @@
+"""Replies of the agent to sheets that any output form can show."""

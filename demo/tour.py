@@ -1,0 +1,168 @@
+"""The demo: a shop with planted secrets, an agent beside it, and a tour with the client over mutual TLS.
+
+Every command is printed before it runs. With --keep the stage stays up until Enter, so that a reader can type them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from stage import Stage, running_agent, running_shop, stage
+
+_COMMAND_SECONDS = 30
+_DENIED = 3  # the exit codes of the client: denied by policy, not authenticated or no session
+_NO_SESSION = 5
+_CONFIG = """\
+apiVersion: leadglass.dev/v1
+kind: AgentConfig
+metadata: {{name: demo}}
+spec:
+  listen: 127.0.0.1:0
+  healthListen: 127.0.0.1:0
+  trustDomain: demo.leadglass
+  tls:
+    certificate: {folder}/agent/tls.crt
+    key: {folder}/agent/tls.key
+    callerAuthorities: {folder}/agent/ca.crt
+  policy: {folder}/policy.yaml
+  audit: {{path: {folder}/audit/audit.jsonl}}
+  unsafeRunAsRoot: {root}
+"""
+
+
+class Tour:
+    """Runs commands in front of the reader, and keeps all that they print."""
+
+    def __init__(self, on: Stage) -> None:
+        self._stage = on
+        self.printed: list[bytes] = []
+
+    def say(self, text: str) -> None:
+        """Prints a heading."""
+        print(f"\n{_BOLD}# {text}{_PLAIN}", flush=True)
+
+    def run(self, command: str, *, expect: int = 0) -> None:
+        """Prints a command, runs it, prints what it says; raises RuntimeError if it ends otherwise than expected."""
+        print(f"{_GREEN}$ {command}{_PLAIN}", flush=True)
+        done = subprocess.run(
+            shlex.split(command),
+            env=self._stage.environment,
+            cwd=self._stage.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+        self.printed.append(done.stdout)
+        print(done.stdout.decode("utf-8", "backslashreplace").rstrip(), flush=True)
+        if expect:
+            print(f"(exit code {done.returncode})", flush=True)
+        if done.returncode != expect:
+            message = f"expected exit code {expect}, got {done.returncode}"
+            raise RuntimeError(message)
+
+
+_COLOR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+_BOLD, _GREEN, _PLAIN = ("\x1b[1m", "\x1b[32m", "\x1b[0m") if _COLOR else ("", "", "")
+
+
+def main() -> int:
+    """Plays the tour; exit 0 if everything went as told and no planted secret was seen."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="keep the stage up until Enter is pressed")
+    keep = bool(parser.parse_args().keep)
+    with stage() as on:
+        tour = Tour(on)
+        config = _prepare(tour, on)
+        tour.say("The agent starts beside a shop of five processes with secrets in environments and arguments.")
+        with running_shop(on) as shop, running_agent(on, config) as address:
+            print(f"{_GREEN}$ leadglass-agent --config {config} &{_PLAIN}")
+            _visit(tour, on, address, shop)
+            if keep:
+                _wait(on)
+        return _search(tour, on)
+
+
+def _prepare(tour: Tour, on: Stage) -> Path:
+    policy = Path(__file__).with_name("policy.yaml").read_text(encoding="utf-8").replace("@SHOP@", f"{on.folder}/shop")
+    (on.folder / "policy.yaml").write_text(policy, encoding="utf-8")
+    config = on.folder / "agent.yaml"
+    config.write_text(_CONFIG.format(folder=on.folder, root=str(os.geteuid() == 0).lower()), encoding="utf-8")
+    tour.say("A throw-away authority, and certificates for the agent, for Alice (SRE) and for a dashboard.")
+    tour.run("leadglass ca init ca --trust-domain demo.leadglass")
+    tour.run("leadglass ca issue ca server --name shop.demo.leadglass --path /agent/shop --out agent")
+    tour.run("leadglass ca issue ca client --path /user/alice --out alice")
+    tour.run("leadglass ca issue ca client --path /service/dashboard --out dashboard")
+    tour.say("The agent's files are checked strictly before anything starts.")
+    tour.run(f"leadglass-agent check --config {config}")
+    return config
+
+
+def _visit(tour: Tour, on: Stage, address: str, shop: int) -> None:
+    where = f"--address {address} --server-name shop.demo.leadglass"
+    tour.run(f"leadglass context set shop {where} --identity alice")
+    tour.run(f"leadglass context set shop-dashboard {where} --identity dashboard")
+    tour.say("Nothing is read without a session: a person, a reason, a ticket, an end.")
+    tour.run("leadglass ps", expect=_NO_SESSION)
+    tour.run('leadglass session open --reason "checkout is slow since the last deployment" --ticket SHOP-42')
+    tour.say("The process tree, with secrets masked where they stand; other processes of this host are not listed.")
+    tour.run("leadglass ps")
+    web, worker = _child(shop, "shop-web"), _child(shop, "shop-worker")
+    tour.say("The environment: which variables are set, never a value. BACKUP_* is hidden by policy.")
+    tour.run(f"leadglass env {worker}")
+    tour.run(f"leadglass env {web} DATABASE_URL SESSION_SECRET FEATURE_FLAGS NO_SUCH_VARIABLE")
+    tour.say("Files: metadata as the process sees it, never content.")
+    tour.run(f"leadglass ls {web} {on.folder}/shop/config")
+    tour.run(f"leadglass stat {web} {on.folder}/shop/secrets/payment.key")
+    tour.say("The dashboard's role may list processes, but not look at environments.")
+    tour.run(
+        'leadglass --context shop-dashboard session open --reason "the hourly overview of the shop" --ticket SHOP-1',
+    )
+    tour.run(f"leadglass --context shop-dashboard env {web}", expect=_DENIED)
+    tour.say("What the agent says of itself, and what it wrote about all this.")
+    tour.run("leadglass self")
+    tour.run("leadglass session close")
+    tour.run(f"leadglass audit verify {on.folder}/audit/audit.jsonl")
+
+
+def _child(shop: int, name: str) -> int:
+    """Finds a process of the shop, as a reader would in the tree above."""
+    children = Path(f"/proc/{shop}/task/{shop}/children").read_text(encoding="ascii").split()
+    return next(int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == name)
+
+
+def _wait(on: Stage) -> None:
+    shown = {key: value for key, value in on.environment.items() if key.startswith(("XDG", "PATH"))}
+    settings = [f"export {key}={shlex.quote(value)}" for key, value in shown.items()]
+    print("\nThe stage stays up. In another terminal:\n  " + "\n  ".join(settings), flush=True)
+    input("Press Enter to take it down. ")
+
+
+def _search(tour: Tour, on: Stage) -> int:
+    """Searches everything that was printed and written for the planted secrets."""
+    tour.say("Every byte of the replies, the agent's output and its audit log is searched for the planted secrets.")
+    written = [on.folder / "agent.out", on.folder / "agent.err", on.folder / "audit" / "audit.jsonl"]
+    seen = [*tour.printed, *(path.read_bytes() for path in written)]
+    found = [name for name, value in on.planted.items() if any(form in text for form in _forms(value) for text in seen)]
+    size = sum(map(len, seen))
+    print(f"{len(on.planted)} secrets, raw, base64, hex and URL-encoded, in {size} bytes: {len(found)} found", *found)
+    return 1 if found else 0
+
+
+def _forms(value: str) -> set[bytes]:
+    raw = value.encode()
+    # Base64 at its three alignments, without the ends that depend on what stands beside the value.
+    shifted = {base64.b64encode(b"x" * shift + raw)[4 if shift else 0 : -4] for shift in range(3)}
+    return {raw, raw.hex().encode(), quote(value, safe="").encode(), *shifted}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

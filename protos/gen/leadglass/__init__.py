@@ -1,0 +1,1 @@
+"""Generated stubs; protos/generate.py writes them."""

@@ -1,0 +1,109 @@
+"""Makes the two images of the container tests: a small Debian with Python, and the sidecar built on it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from containers import alone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from containers import Engine
+
+ROOT = Path(__file__).resolve().parents[2]
+# A server program that is not ours, with a password on its command line as many charts give it.
+_PACKAGES = "python3.11,python3-venv,redis-server"
+_BASE = "localhost/leadglass-base:"
+_AGENT = "localhost/leadglass-agent:"
+# Nothing in a container reads these; without them the image is half as large.
+_PRUNED = (
+    "var/cache/apt",
+    "var/lib/apt/lists",
+    "var/log",
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+    "usr/share/info",
+)
+SEALED = "/usr/local/bin/redis-sealed"
+# What goes into the sidecar's image.
+_INPUTS = (
+    "agent",
+    "client",
+    "protos/gen",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "requirements/agent.txt",
+    "Dockerfile.agent",
+)
+
+
+def base_image(engine: Engine) -> str:
+    """Gives the name of the base, which is made if no earlier session made it by the same recipe."""
+    tag = _BASE + hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    with alone():
+        if not engine.has_image(tag):
+            with tempfile.TemporaryDirectory(prefix="leadglass-base-", dir="/var/tmp") as folder:
+                _make_base(engine, Path(folder) / "root", tag)
+        engine.keep_only(_BASE, tag)
+    return tag
+
+
+def agent_image(engine: Engine, base: str) -> str:
+    """Gives the name of the sidecar's image, built as `make image` builds it unless nothing has changed since."""
+    tag = _AGENT + _digest(base)
+    with alone():
+        if not engine.has_image(tag):
+            command = [sys.executable, str(ROOT / "deploy" / "image.py"), f"--engine={' '.join(engine.command)}"]
+            # Layers of earlier steps would stay in the storage; the digest above already says what is new.
+            environment = {**os.environ, "BUILDAH_LAYERS": "false"}
+            _run([*command, f"--base={base}", f"--tag={tag}"], seconds=240, environment=environment)
+        engine.keep_only(_AGENT, tag)
+    return tag
+
+
+def _make_base(engine: Engine, root: Path, tag: str) -> None:
+    _run(["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", str(root)], seconds=280)
+    for folder in _PRUNED:
+        shutil.rmtree(root / folder)
+        (root / folder).mkdir(parents=True)
+    # Execute-only, as a vendor's hardened image may have it: the kernel makes its processes non-dumpable at exec.
+    sealed = root / SEALED.lstrip("/")
+    shutil.copyfile((root / "usr/bin/redis-server").resolve(), sealed)
+    sealed.chmod(0o711)
+    archive = root.with_suffix(".tar")
+    _run(["tar", "--create", "--numeric-owner", f"--file={archive}", f"--directory={root}", "."], seconds=60)
+    engine.call("import", str(archive), tag, seconds=120)
+
+
+def _digest(base: str) -> str:
+    digest = hashlib.sha256(base.encode())
+    for path in _input_files():
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(ROOT)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:12]
+
+
+def _input_files() -> Iterator[Path]:
+    for name in (*_INPUTS, "deploy/image.py"):
+        path = ROOT / name
+        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (file for file in inside if file.is_file() and "__pycache__" not in file.parts)
+
+
+def _run(command: list[str], *, seconds: float, environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        command, check=False, timeout=seconds, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        message = f"{command[0]} exited {done.returncode}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        raise RuntimeError(message)

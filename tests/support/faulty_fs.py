@@ -1,0 +1,206 @@
+"""A file system of one flat directory in memory, served over /dev/fuse, that fails on demand as a dying disk does."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+import struct
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+# Numbers and layouts: include/uapi/linux/fuse.h of the kernel, protocol 7.31.
+_LOOKUP, _FORGET, _GETATTR, _SETATTR, _UNLINK = 1, 2, 3, 4, 10
+_OPEN, _READ, _WRITE, _STATFS, _RELEASE, _FSYNC = 14, 15, 16, 17, 18, 20
+_FLUSH, _INIT, _OPENDIR, _RELEASEDIR, _FSYNCDIR, _CREATE = 25, 26, 27, 29, 30, 35
+_INTERRUPT, _BATCH_FORGET = 36, 42
+_NO_REPLY: Final = frozenset({_FORGET, _BATCH_FORGET, _INTERRUPT})
+_DIRECT_IO: Final = 1  # FOPEN_DIRECT_IO: every read asks us, so the page cache hides no loss
+_SET_MODE, _SET_SIZE = 1, 8
+_IN_HEADER: Final = struct.Struct("<IIQQIIII")
+_OUT_HEADER: Final = struct.Struct("<IiQ")
+_ATTR: Final = struct.Struct("<QQQQQQIIIIIIIIII")
+_ENTRY: Final = struct.Struct("<QQQQII")
+_MAX_WRITE: Final = 65_536
+_ROOT: Final = 1
+_MS_NOSUID_NODEV: Final = 6
+_MNT_FORCE: Final = 1
+_MNT_DETACH: Final = 2
+
+
+@dataclass
+class _File:
+    cached: bytearray = field(default_factory=bytearray)
+    durable: bytes = b""
+    mode: int = stat.S_IFREG | 0o600
+
+
+@dataclass
+class FaultyFileSystem:
+    """What the file system does wrong now; tests set the fields while it serves."""
+
+    write_error: int = 0
+    write_at_most: int = _MAX_WRITE
+    fsync_error: int = 0
+    fsync_loses_data: bool = False  # a failed fsync drops what was not durable, as ext4 and xfs may
+    open_error: int = 0
+    free_blocks: int = 1_000
+    silent: bool = False  # takes every request and answers none, as a file server that died does
+    fsyncs: int = 0
+
+    def __post_init__(self) -> None:
+        """Starts empty."""
+        self._files: dict[int, _File] = {}
+        self._names: dict[bytes, int] = {}
+        self._next_node = _ROOT + 1
+        self._handlers: dict[int, Callable[[int, bytes], bytes]] = {
+            _INIT: self._init,
+            _LOOKUP: lambda _, name: self._entry(self._node(name)),
+            _GETATTR: lambda node, _: struct.pack("<QII", 0, 0, 0) + self._attr(node),
+            _SETATTR: self._setattr,
+            _UNLINK: self._unlink,
+            _OPEN: self._open,
+            _CREATE: self._create,
+            _READ: self._read,
+            _WRITE: self._write,
+            _FSYNC: self._fsync,
+            _STATFS: self._statfs,
+            _OPENDIR: lambda *_: struct.pack("<QII", 0, 0, 0),
+            _RELEASE: lambda *_: b"",
+            _RELEASEDIR: lambda *_: b"",
+            _FLUSH: lambda *_: b"",
+            _FSYNCDIR: lambda *_: b"",
+        }
+
+    def serve(self, device: int) -> None:
+        """Answers requests until the file system is unmounted."""
+        while True:
+            try:
+                request = os.read(device, _MAX_WRITE + 4_096)
+            except OSError:  # ENODEV: unmounted
+                return
+            if self.silent:
+                continue
+            _, opcode, unique, node = _IN_HEADER.unpack_from(request)[:4]
+            error, reply = 0, b""
+            try:
+                reply = self._handlers[opcode](node, request[_IN_HEADER.size :])
+            except KeyError:
+                error = errno.ENOSYS
+            except OSError as refused:
+                error = refused.errno or errno.EIO
+            if opcode not in _NO_REPLY:
+                with suppress(FileNotFoundError):  # the request was interrupted
+                    os.write(device, _OUT_HEADER.pack(_OUT_HEADER.size + len(reply), -error, unique) + reply)
+
+    def _init(self, _: int, __: bytes) -> bytes:
+        return struct.pack("<IIIIHHIIHHI28x", 7, 31, 0, 0, 16, 12, _MAX_WRITE, 1, 0, 0, 0)
+
+    def _node(self, name: bytes) -> int:
+        try:
+            return self._names[name.rstrip(b"\0")]
+        except KeyError:
+            raise OSError(errno.ENOENT, "no such name") from None
+
+    def _attr(self, node: int) -> bytes:
+        if node == _ROOT:
+            mode, size = stat.S_IFDIR | 0o755, 0
+        elif node in self._files:
+            mode, size = self._files[node].mode, len(self._files[node].cached)
+        else:
+            raise OSError(errno.ENOENT, "no such node")
+        times = (0,) * 6
+        return _ATTR.pack(node, size, -(-size // 512), *times, mode, 1, os.geteuid(), os.getegid(), 0, 4_096, 0)
+
+    def _entry(self, node: int) -> bytes:
+        return _ENTRY.pack(node, 0, 0, 0, 0, 0) + self._attr(node)
+
+    def _setattr(self, node: int, body: bytes) -> bytes:
+        (valid,) = struct.unpack_from("<I", body)
+        file = self._files[node]
+        if valid & _SET_SIZE:
+            (size,) = struct.unpack_from("<Q", body, 16)
+            file.cached = file.cached[:size].ljust(size, b"\0")
+        if valid & _SET_MODE:
+            (mode,) = struct.unpack_from("<I", body, 68)
+            file.mode = stat.S_IFREG | stat.S_IMODE(mode)
+        return struct.pack("<QII", 0, 0, 0) + self._attr(node)
+
+    def _unlink(self, _: int, name: bytes) -> bytes:
+        del self._files[self._names.pop(name.rstrip(b"\0"))]
+        return b""
+
+    def _open(self, _: int, __: bytes) -> bytes:
+        if self.open_error:
+            raise OSError(self.open_error, "on demand")
+        return struct.pack("<QII", 0, _DIRECT_IO, 0)
+
+    def _create(self, node: int, body: bytes) -> bytes:
+        opened = self._open(node, body)
+        (mode,) = struct.unpack_from("<I", body, 4)
+        node, self._next_node = self._next_node, self._next_node + 1
+        self._files[node] = _File(mode=mode)
+        self._names[body[16:].rstrip(b"\0")] = node
+        return self._entry(node) + opened
+
+    def _read(self, node: int, body: bytes) -> bytes:
+        _, offset, size = struct.unpack_from("<QQI", body)
+        return bytes(self._files[node].cached[offset : offset + size])
+
+    def _write(self, node: int, body: bytes) -> bytes:
+        _, offset, size = struct.unpack_from("<QQI", body)
+        if self.write_error:
+            raise OSError(self.write_error, "on demand")
+        data = body[40 : 40 + min(size, self.write_at_most)]
+        cached = self._files[node].cached
+        cached[offset : offset + len(data)] = data
+        return struct.pack("<II", len(data), 0)
+
+    def _fsync(self, node: int, _: bytes) -> bytes:
+        self.fsyncs += 1
+        file = self._files[node]
+        if self.fsync_error:
+            if self.fsync_loses_data:
+                file.cached = bytearray(file.durable)
+            raise OSError(self.fsync_error, "on demand")
+        file.durable = bytes(file.cached)
+        return b""
+
+    def _statfs(self, _: int, __: bytes) -> bytes:
+        free = self.free_blocks
+        return struct.pack("<QQQQQIIII24x", 1_000, free, free, 100, 100, 4_096, 255, 4_096, 0)
+
+
+def unmount(directory: Path) -> None:
+    """Unmounts by force: the kernel then also ends the requests that a silent server has taken."""
+    ctypes.CDLL(None).umount2(os.fsencode(directory), _MNT_FORCE | _MNT_DETACH)
+
+
+@contextmanager
+def mounted(directory: Path) -> Iterator[FaultyFileSystem]:
+    """Serves a new file system on the directory from a thread, and always unmounts it; needs root and /dev/fuse."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    target = os.fsencode(directory)
+    options = f"fd={device},rootmode=40000,user_id={os.geteuid()},group_id={os.getegid()}".encode()
+    try:
+        if libc.mount(b"faulty", target, b"fuse.faulty", _MS_NOSUID_NODEV, options) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        file_system = FaultyFileSystem()
+        server = threading.Thread(target=file_system.serve, args=(device,), daemon=True)
+        server.start()
+        try:
+            yield file_system
+        finally:
+            unmount(directory)
+            server.join(timeout=10)
+    finally:
+        os.close(device)

@@ -1,0 +1,324 @@
+"""The log is durable or refuses, notices who touches it, and goes on with a record of what happened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+import pytest
+
+from audit_logs import INTENT, OUTCOME, SteppingClock, lines_of, verify_bytes, verify_file
+from leadglass_agent.audit.chain import Fault, Head
+from leadglass_agent.audit.file import AuditLogRefused
+from leadglass_agent.audit.log import AuditLog
+from leadglass_agent.audit.record import Event, EventKind
+from leadglass_agent.errors import AuditUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class _Line(TypedDict):
+    seq: int
+    kind: str
+    facts: dict[str, str | int]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "audit.jsonl"
+
+
+@pytest.fixture
+def log(path: Path) -> Iterator[AuditLog]:
+    opened = AuditLog.open(path, SteppingClock())
+    yield opened
+    opened.close()
+
+
+@contextmanager
+def _file_size_limit(size: int) -> Iterator[None]:
+    """Lets no file grow beyond the size: the write that crosses it is short, the next one fails with EFBIG."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def _lines(path: Path) -> list[_Line]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def _open_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    path.chmod(0o600)
+
+
+def test_an_event_is_in_the_file_when_append_returns(path: Path, log: AuditLog) -> None:
+    log.append(INTENT)
+    assert [line["kind"] for line in _lines(path)] == ["INTENT"]
+    log.append(OUTCOME)
+    assert [line["seq"] for line in _lines(path)] == [1, 2]
+    assert verify_file(path).head == log.head
+
+
+def test_a_log_that_is_opened_again_continues_its_chain(path: Path) -> None:
+    for _ in range(3):
+        log = AuditLog.open(path, SteppingClock())
+        log.append(INTENT)
+        log.append(OUTCOME)
+        log.close()
+
+    verdict = verify_file(path)
+    assert verdict.intact
+    assert verdict.last_seq == 6
+
+
+def test_a_line_cut_at_any_byte_is_repaired_with_a_record_of_it(path: Path) -> None:
+    whole, last = lines_of([INTENT, OUTCOME])
+    for length in range(1, len(last)):
+        _write(path, whole + last[:length])
+
+        AuditLog.open(path, SteppingClock()).close()
+
+        lines = _lines(path)
+        assert [line["kind"] for line in lines] == ["INTENT", "TAIL_REPAIRED"]
+        digest = hashlib.sha256(last[:length]).hexdigest()
+        assert lines[-1]["facts"] == {"bytes": length, "pieces": 1, "sha256": digest}
+        assert verify_file(path).intact
+
+
+def test_a_first_line_that_is_torn_is_repaired_too(path: Path) -> None:
+    _write(path, lines_of([INTENT])[0][:100])
+
+    AuditLog.open(path, SteppingClock()).close()
+
+    assert [line["kind"] for line in _lines(path)] == ["TAIL_REPAIRED"]
+    assert verify_file(path).intact
+
+
+def test_a_last_line_that_is_no_record_stops_the_start_and_stays(path: Path) -> None:
+    first, second = lines_of([INTENT, OUTCOME])
+    data = first + second.replace(b'"rows":2', b'"rows":3')
+    _write(path, data)
+
+    with pytest.raises(AuditLogRefused, match=r"HASH_MISMATCH.*leadglass audit verify"):
+        AuditLog.open(path, SteppingClock())
+    assert path.read_bytes() == data
+
+
+def test_a_repair_that_cannot_be_recorded_stops_the_start(path: Path) -> None:
+    torn = lines_of([INTENT, OUTCOME])[0][:-1]
+    _write(path, torn)
+
+    with _file_size_limit(50), pytest.raises(AuditLogRefused, match="cannot be recorded: SHORT_WRITE"):
+        AuditLog.open(path, SteppingClock())
+
+
+def test_a_place_that_does_not_exist_or_takes_no_file_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(AuditLogRefused, match="ENOENT"):
+        AuditLog.open(tmp_path / "missing" / "audit.jsonl", SteppingClock())
+    with pytest.raises(AuditLogRefused, match="EISDIR"):
+        AuditLog.open(tmp_path, SteppingClock())
+
+
+def test_a_write_that_stops_at_any_byte_is_refused_and_leaves_a_log_that_verifies(path: Path, log: AuditLog) -> None:
+    log.append(INTENT)
+    size = path.stat().st_size
+    length = len(lines_of([OUTCOME], log.head)[0])
+    for taken in range(length):
+        with _file_size_limit(path.stat().st_size + taken), pytest.raises(AuditUnavailable):
+            log.append(OUTCOME)
+        assert not log.writable
+
+        assert log.probe()
+        assert log.writable
+
+    verdict = verify_file(path)
+    assert verdict.intact
+    assert verdict.head == log.head
+    lines = _lines(path)
+    assert [line["kind"] for line in lines[:4]] == ["INTENT", "AUDIT_RECOVERED", "TAIL_REPAIRED", "AUDIT_RECOVERED"]
+    assert "OUTCOME" not in {line["kind"] for line in lines}
+    assert path.stat().st_size > size
+
+
+def test_a_recovery_says_why_how_long_and_how_many_calls_were_refused(path: Path, log: AuditLog) -> None:
+    log.append(INTENT)
+    with _file_size_limit(path.stat().st_size + 10):
+        for _ in range(4):
+            with pytest.raises(AuditUnavailable):
+                log.append(OUTCOME)
+
+    log.append(OUTCOME)
+
+    lines = _lines(path)
+    assert [line["kind"] for line in lines] == ["INTENT", "TAIL_REPAIRED", "AUDIT_RECOVERED", "OUTCOME"]
+    recovered = lines[2]["facts"]
+    assert recovered["cause"] == "SHORT_WRITE"
+    assert recovered["records_refused"] == 4
+    assert int(recovered["broken_ms"]) >= 4_000
+    assert lines[1]["facts"]["pieces"] == 4  # the refused event, and three attempts to record its repair
+    assert verify_file(path).intact
+
+
+def test_a_refusal_says_a_code_to_the_log_and_nothing_to_the_caller(path: Path, log: AuditLog) -> None:
+    with _file_size_limit(10), pytest.raises(AuditUnavailable, match="SHORT_WRITE") as refused:
+        log.append(INTENT)
+
+    assert str(path) not in refused.value.public
+
+
+def test_a_removed_file_is_noticed_and_a_new_one_does_not_hide_it(path: Path, log: AuditLog) -> None:
+    log.append(INTENT)
+    expected = log.head
+    path.unlink()
+
+    with pytest.raises(AuditUnavailable, match="FILE_REPLACED"):
+        log.append(OUTCOME)
+    log.append(OUTCOME)
+
+    verdict = verify_file(path)
+    assert verdict.fault is not None
+    assert verdict.fault.fault is Fault.SEQ_GAP
+    facts = _lines(path)[0]["facts"]
+    assert facts["cause"] == "FILE_REPLACED"
+    assert (facts["expected_seq"], facts["expected_hash"], facts["found_seq"]) == (1, expected.digest, 0)
+    assert path.stat().st_mode & 0o7777 == 0o600
+
+
+def test_a_log_that_was_moved_away_goes_on_in_a_new_file_and_both_verify_as_one(path: Path, log: AuditLog) -> None:
+    log.append(INTENT)
+    old = path.with_suffix(".1")
+    path.rename(old)
+
+    assert not log.probe()
+    assert log.probe()
+    log.append(OUTCOME)
+
+    assert verify_bytes(old.read_bytes() + path.read_bytes()).intact
+    assert verify_bytes(old.read_bytes()).intact
+
+
+def test_a_file_that_somebody_else_put_in_place_is_not_written(path: Path, log: AuditLog) -> None:
+    log.append(INTENT)
+    path.unlink()
+    path.write_bytes(b"")
+    path.chmod(0o666)
+
+    for _ in range(3):
+        with pytest.raises(AuditUnavailable):
+            log.append(OUTCOME)
+    assert path.read_bytes() == b""
+
+
+def test_records_that_vanish_behind_the_agents_back_leave_a_gap_that_verification_shows(
+    path: Path, log: AuditLog
+) -> None:
+    log.append(INTENT)
+    after_first = path.stat().st_size
+    log.append(OUTCOME)
+    log.append(INTENT)
+    os.truncate(path, after_first)
+
+    with pytest.raises(AuditUnavailable, match="SIZE_CHANGED"):
+        log.append(OUTCOME)
+    log.append(OUTCOME)
+
+    verdict = verify_file(path)
+    assert verdict.fault is not None
+    assert (verdict.fault.fault, verdict.fault.line) == (Fault.SEQ_GAP, 2)
+    facts = _lines(path)[1]["facts"]
+    assert (facts["expected_seq"], facts["found_seq"]) == (3, 1)
+
+
+def test_a_line_that_somebody_appends_is_never_cut_and_nothing_is_written_after_it(path: Path, log: AuditLog) -> None:
+    log.append(INTENT)
+    with path.open("ab") as stream:
+        stream.write(b'{"forged":true}\n')
+    data = path.read_bytes()
+
+    for _ in range(3):
+        with pytest.raises(AuditUnavailable):
+            log.append(OUTCOME)
+
+    assert not log.probe()
+    assert path.read_bytes() == data
+
+
+def test_a_torn_line_that_somebody_appends_is_cut_with_a_record_of_it(path: Path, log: AuditLog) -> None:
+    log.append(INTENT)
+    with path.open("ab") as stream:
+        stream.write(b'{"forged":tr')
+
+    assert not log.probe()
+    assert log.probe()
+
+    facts = _lines(path)[1]["facts"]
+    assert facts == {"bytes": 12, "pieces": 1, "sha256": hashlib.sha256(b'{"forged":tr').hexdigest()}
+    assert verify_file(path).intact
+
+
+def test_records_of_an_agent_that_took_over_meanwhile_are_kept_and_continued(path: Path, log: AuditLog) -> None:
+    log.append(INTENT)
+    with _file_size_limit(path.stat().st_size), pytest.raises(AuditUnavailable, match="EFBIG"):
+        log.append(OUTCOME)
+    other = AuditLog.open(path, SteppingClock())
+    other.append(OUTCOME)
+
+    with pytest.raises(AuditUnavailable, match="another agent"):
+        log.append(INTENT)
+    other.close()
+    log.append(INTENT)
+
+    assert verify_file(path).intact
+    facts = _lines(path)[2]["facts"]
+    assert (facts["expected_seq"], facts["found_seq"], facts["records_refused"]) == (1, 2, 2)
+
+
+def test_a_closed_log_stays_closed(path: Path, log: AuditLog) -> None:
+    log.append(INTENT)
+    log.close()
+    log.close()
+
+    with pytest.raises(AuditUnavailable, match="closed"):
+        log.append(OUTCOME)
+    assert not log.probe()
+    assert not log.writable
+    assert len(_lines(path)) == 1
+    assert log.head == verify_file(path).head
+
+
+def test_failures_leave_no_descriptor_open(path: Path, log: AuditLog) -> None:
+    log.append(INTENT)
+    before = _open_descriptors()
+    with _file_size_limit(path.stat().st_size + 5):
+        for _ in range(5):
+            with pytest.raises(AuditUnavailable):
+                log.append(OUTCOME)
+    log.append(OUTCOME)
+
+    assert _open_descriptors() == before
+
+
+def test_the_longest_event_is_found_again_at_the_end_of_the_log(path: Path, log: AuditLog) -> None:
+    long = Event(kind=EventKind.INTENT, arguments=tuple(("paths", "🙂" * 4_000) for _ in range(100)))
+    log.append(long)
+    log.append(long)
+    head = log.head
+    log.close()
+
+    again = AuditLog.open(path, SteppingClock())
+    assert again.head == head == Head(2, head.digest)
+    again.close()
