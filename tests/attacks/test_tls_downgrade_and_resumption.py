@@ -56,16 +56,19 @@ def test_older_tls_does_not_get_a_connection(way: Way, version: ssl.TLSVersion) 
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=lambda version: version.name)
-def test_a_tls_session_is_not_resumed_or_not_answered(way: Way, version: ssl.TLSVersion) -> None:
+def test_a_resumed_tls_session_is_not_answered(agent: RunningAgent, way: Way, version: ssl.TLSVersion) -> None:
     context = tls_context(way, version)
     with RawConnection(way, context) as first:
-        first.call(_GET_SELF, b"")
+        status = first.call(_GET_SELF, b"").status
         session = first.tls.session
     assert session is not None
     with RawConnection(way, context, session) as second:
         answer = second.call(_GET_SELF, b"")
-        assert answer.status == _UNAUTHENTICATED or not second.tls.session_reused
-        assert answer.status == (0 if version is ssl.TLSVersion.TLSv1_3 else _UNAUTHENTICATED)
+        if second.tls.session_reused:
+            assert (answer.status, answer.reason, answer.body) == (_UNAUTHENTICATED, "IDENTITY_REFUSED", b"")
+            assert agent.records()[-1]["refusal"] == "IDENTITY_REFUSED"
+        else:
+            assert answer.status == status
 
 
 def test_a_client_that_speaks_no_http2_gets_nothing(way: Way) -> None:

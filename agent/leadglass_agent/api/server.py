@@ -95,20 +95,21 @@ def api_server(
     address: str,
 ) -> tuple[grpc.aio.Server, int]:
     """Makes the server of the API and binds it; gives the port. Raises RuntimeError or ValueError if it cannot."""
-    configuration = grpc.ssl_server_certificate_configuration(
-        [(credentials.key, credentials.certificate)],
-        root_certificates=credentials.caller_authorities,
-    )
     server = grpc.aio.server(
         handlers=(_Handlers(gate, table),),
         interceptors=(telemetry.interceptor(frozenset(table)),),
         options=_LIMITS,
         maximum_concurrent_rpcs=_MAX_CALLS,
     )
-    # The fetcher gives its object at every handshake: no TLS session can be resumed past a certificate's end.
+    # Not the dynamic kind: a fetcher that gives a configuration frees the old one under handshakes of other threads, so
+    # that 200 connections at once end the process (grpc/grpc#36693). The gate refuses resumed TLS sessions itself.
     port = server.add_secure_port(
         address,
-        grpc.dynamic_ssl_server_credentials(configuration, lambda: configuration, require_client_authentication=True),
+        grpc.ssl_server_credentials(
+            [(credentials.key, credentials.certificate)],
+            root_certificates=credentials.caller_authorities,
+            require_client_auth=True,
+        ),
     )
     return server, port
 
