@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from certificates import Recipe, auth_context, issue, new_authority
 from leadglass.v1 import access_pb2, agent_pb2, common_pb2, inspect_pb2
 from leadglass_agent import clock
+from leadglass_agent.access.refusals import RefusalLedger
 from leadglass_agent.access.session import SessionBook
 from leadglass_agent.api.audit_writer import AuditWriter
 from leadglass_agent.api.gate import Gate, Peer
@@ -432,7 +433,14 @@ async def gate(tmp_path: Path) -> AsyncIterator[Gate]:
         audit_writable=lambda: audit.writable,
     )
     policy = parse_policy(OPEN_POLICY.encode(), "policy.yaml")
-    yield Gate(ports=ports, policy=policy, audit=audit, trust_domain=TRUST_DOMAIN, clock=clock.now)
+    yield Gate(
+        ports=ports,
+        policy=policy,
+        audit=audit,
+        trust_domain=TRUST_DOMAIN,
+        clock=clock.now,
+        refusals=RefusalLedger(),
+    )
     outgoing.close()
     await outgoing.wait_closed()
     theirs.close()

@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from leadglass_agent.access.budget import CallBudget
 from leadglass_agent.api.question import Call, Ports
 from leadglass_agent.audit.record import Event, EventKind, Ruling
 from leadglass_agent.errors import (
     InternalError,
     MethodUnknown,
     PolicyDenied,
+    RateLimited,
     Reason,
     Refusal,
     SessionMissing,
@@ -29,6 +31,7 @@ from leadglass_agent.policy.decide import Allow, Deny, decide
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from leadglass_agent.access.refusals import RefusalLedger
     from leadglass_agent.access.session import Session
     from leadglass_agent.api.audit_writer import AuditWriter
     from leadglass_agent.api.methods import Method
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from leadglass_agent.policy.scope import Scope
 
 _UNKNOWN_METHOD_SECONDS = 1.0
+_CALLS_OUTSIDE_A_MINUTE = 600
 
 Receive: TypeAlias = Callable[[], Awaitable[bytes]]
 
@@ -65,12 +69,15 @@ class Gate:
         audit: AuditWriter,
         trust_domain: str,
         clock: Callable[[], Instant],
+        refusals: RefusalLedger,
     ) -> None:
         self._ports = ports
         self._policy = policy
         self._audit = audit
         self._trust_domain = trust_domain
         self._clock = clock
+        self._refusals = refusals
+        self._outside = CallBudget()
 
     async def answer(self, name: str, method: Method | None, receive: Receive, peer: Peer) -> bytes:
         """Answers one call; every end of it, wanted or not, is in the audit log before the caller sees it."""
@@ -172,6 +179,10 @@ class Gate:
 
     def _session(self, method: Method, peer: Peer, caller: Caller, now: Instant) -> Session | None:
         if not method.in_session:
+            # Within a session its own rate holds; the few methods outside have this one.
+            if not self._outside.spend(caller.spiffe_id, _CALLS_OUTSIDE_A_MINUTE, now.boot_ns):
+                detail = "too many calls outside a session"
+                raise RateLimited(detail)
             return None
         if len(peer.session_ids) != 1:
             detail = "the call names no session, or several"
@@ -179,7 +190,12 @@ class Gate:
         return self._ports.sessions.use(peer.session_ids[0], caller.spiffe_id, caller.key_digest, now)
 
     async def _refuse(self, refusal: Refusal, trail: _Trail, started: Instant) -> None:
-        """Writes the record of a refusal; raises AuditUnavailable in its place if that cannot be written."""
+        """Writes the record of a refusal, or counts it within a flood.
+
+        Raises AuditUnavailable in the refusal's place if the record cannot be written.
+        """
+        if not self._refusals.is_recorded(trail.event.caller or _host(trail.event.peer), self._clock()):
+            return
         record = replace(
             trail.event,
             kind=EventKind.REFUSED,
@@ -224,3 +240,8 @@ def _seconds(method: Method | None, peer: Peer) -> float:
     """Gives the call's time: the method's own deadline, or the caller's if that is shorter."""
     own = method.deadline_seconds if method is not None else _UNKNOWN_METHOD_SECONDS
     return own if peer.seconds_left is None else max(0.0, min(own, peer.seconds_left))
+
+
+def _host(peer: str | None) -> str:
+    """Gives a peer's address without its port, which changes with each connection."""
+    return (peer or "").rpartition(":")[0]

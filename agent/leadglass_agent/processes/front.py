@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leadglass_agent import clock
-from leadglass_agent.access.session import Session, SessionBook
+from leadglass_agent.access.refusals import Flood, RefusalLedger
+from leadglass_agent.access.session import SessionBook
 from leadglass_agent.api.access import session_event
 from leadglass_agent.api.audit_writer import AuditWriter
 from leadglass_agent.api.gate import Gate
@@ -22,9 +23,9 @@ from leadglass_agent.api.methods import method_table
 from leadglass_agent.api.question import AgentFacts, Ports
 from leadglass_agent.api.server import HealthServer, api_server, silence
 from leadglass_agent.audit.log import AuditLog
-from leadglass_agent.audit.record import Event, EventKind
+from leadglass_agent.audit.record import Event, EventKind, Ruling
 from leadglass_agent.credentials import read_credentials
-from leadglass_agent.errors import AuditUnavailable, Refusal
+from leadglass_agent.errors import AuditUnavailable, Reason, Refusal
 from leadglass_agent.processes.memory import settle
 from leadglass_agent.processes.messages import AgentAnswer, AgentRequest
 from leadglass_agent.processes.reader_client import ReaderClient
@@ -56,6 +57,7 @@ class _Parts:
 
     audit: AuditWriter
     sessions: SessionBook
+    refusals: RefusalLedger
     reader: ReaderClient
     health: HealthServer
     stop: asyncio.Event
@@ -83,7 +85,15 @@ async def serve(config: Config, policy: Policy, redactor: Redactor, channel: soc
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     ports = Ports(reader=reader, sessions=sessions, facts=facts, audit_writable=lambda: audit.writable)
-    gate = Gate(ports=ports, policy=policy, audit=audit, trust_domain=config.trust_domain, clock=clock.now)
+    refusals = RefusalLedger()
+    gate = Gate(
+        ports=ports,
+        policy=policy,
+        audit=audit,
+        trust_domain=config.trust_domain,
+        clock=clock.now,
+        refusals=refusals,
+    )
     try:
         server, port = api_server(gate, table, credentials, telemetry, config.listen)
         health = HealthServer(config.health_listen)
@@ -94,7 +104,7 @@ async def serve(config: Config, policy: Policy, redactor: Redactor, channel: soc
     await audit.append(_started(policy, facts, await _postures(reader)))
     await server.start()
     await health.start()
-    watching = asyncio.create_task(_watch(_Parts(audit, sessions, reader, health, stop, policy.digest)))
+    watching = asyncio.create_task(_watch(_Parts(audit, sessions, refusals, reader, health, stop, policy.digest)))
     settle()
     _announce(config, port, health.port)
     await _first(stop.wait(), reader.lost.wait(), watching)
@@ -105,6 +115,8 @@ async def serve(config: Config, policy: Policy, redactor: Redactor, channel: soc
         task.cancel()
     await health.stop()
     with suppress(AuditUnavailable):
+        for flood in refusals.close():
+            await audit.append(_flood(flood))
         await audit.append(Event(kind=EventKind.AGENT_STOPPED, policy_digest=policy.digest, facts=(("cause", cause),)))
     audit.close()
     telemetry.close()
@@ -113,16 +125,32 @@ async def serve(config: Config, policy: Policy, redactor: Redactor, channel: soc
 
 async def _watch(parts: _Parts) -> None:
     """Tells health every second whether log and reader answer, and records sessions that ended by time."""
-    unrecorded: deque[Session] = deque()
+    unrecorded: deque[Event] = deque()
     while True:
         serving = await parts.audit.probe() and await _answers(parts.reader)
         await parts.health.tell(serving=serving and not parts.stop.is_set())
-        unrecorded.extend(parts.sessions.sweep(clock.now()))
+        now = clock.now()
+        ended = parts.sessions.sweep(now)
+        unrecorded.extend(session_event(EventKind.SESSION_ENDED, session, parts.policy_digest) for session in ended)
+        if not unrecorded:  # else they go on being counted where they are, however long the disk is full
+            unrecorded.extend(_flood(flood) for flood in parts.refusals.summaries(now))
         with suppress(AuditUnavailable):
             while unrecorded:
-                await parts.audit.append(session_event(EventKind.SESSION_ENDED, unrecorded[0], parts.policy_digest))
+                await parts.audit.append(unrecorded[0])
                 unrecorded.popleft()
         await asyncio.sleep(_TICK_SECONDS)
+
+
+def _flood(flood: Flood) -> Event:
+    """Gives the one record that stands for refusals which were counted."""
+    return Event(
+        kind=EventKind.REFUSED,
+        caller=flood.caller,
+        decision=Ruling.DENY,
+        refusal=Reason.RATE_LIMITED,
+        detail="refused calls that were counted and not recorded one by one",
+        facts=(("calls", flood.calls), ("since_boot_ns", flood.since_boot_ns)),
+    )
 
 
 async def _answers(reader: ReaderClient) -> bool:
