@@ -81,6 +81,15 @@ def test_the_api_s_port_serves_no_health(agent: RunningAgent) -> None:
     assert reason_of(caught.value) == "METHOD_UNKNOWN"
 
 
+def test_watches_are_refused_and_keep_no_probe_out(plain: grpc.Channel) -> None:
+    health = health_pb2_grpc.HealthStub(plain)
+    for _ in range(70):
+        with pytest.raises(grpc.RpcError) as refused:
+            next(health.Watch(health_pb2.HealthCheckRequest(), timeout=20))
+        assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert health.Check(health_pb2.HealthCheckRequest(), timeout=20).status == _SERVING
+
+
 def test_a_log_that_takes_no_record_stops_every_answer_until_it_does_again(
     agent: RunningAgent, plain: grpc.Channel
 ) -> None:

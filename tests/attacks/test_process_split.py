@@ -109,6 +109,8 @@ def test_the_agent_ends_as_a_whole_when_a_part_is_killed(agent: RunningAgent, vi
     assert len(pids) == 3
     os.kill(agent.front_pid if victim == "front" else agent.reader_pid, signal.SIGKILL)
     assert agent.process.wait(timeout=_SECONDS) != 0
+    if victim == "front":
+        assert "the front ended by itself (SIGKILL)" in agent.errors.read_text()
     _wait_until_gone(*pids)
     with pytest.raises(grpc.RpcError) as caught:
         caller.call(caller.agent.GetSelf, agent_pb2.GetSelfRequest())
@@ -171,9 +173,10 @@ def test_a_stopped_file_worker_does_not_hold_up_the_reader(shared: RunningAgent)
 
 def test_the_largest_request_for_files_is_answered(shared: RunningAgent, tmp_path: Path) -> None:
     caller = shared.caller()
-    paths = [f"{tmp_path}/{'/'.join(['x' * 200] * 19)}/{number}" for number in range(60)]
+    paths = [f"{tmp_path}/{'/'.join(['x' * 200] * 19)}/{number}" for number in range(33)]
     request = inspect_pb2.StatFilesRequest(process=_ref(os.getpid()), paths=paths)
-    assert 200_000 < request.ByteSize() < 256 * 1024
+    # A Unix socket's buffer takes some 208 KiB by default; below it one frame always fits.
+    assert 120_000 < request.ByteSize() < 128 * 1024
     answer = caller.call(caller.inspect.StatFiles, request)
     assert {file.unavailable for file in answer.files} == {common_pb2.UNAVAILABLE_REASON_NOT_FOUND}
     caller.call(caller.access.CloseSession, access_pb2.CloseSessionRequest(session_id=caller.session_id))

@@ -34,6 +34,7 @@ _MAX_NAMES = 200
 _MAX_NAME = 256
 _MAX_PATHS = 100
 _MAX_PATH_BYTES = 4_096
+_MAX_PATHS_BYTES = 128 * 1024  # with its scope a request fits into one frame
 _MAX_PID = 4_194_304  # PID_MAX_LIMIT, linux/threads.h
 _MAX_TICKS = 2**63 - 1
 _PAGE_TOKEN = re.compile(r"[0-9]{1,10}")
@@ -124,8 +125,8 @@ def stat_files(wire: bytes) -> Question:
     request = parse(inspect_pb2.StatFilesRequest, wire)
     target = _ref(request.process)
     paths = tuple(_path(path) for path in _at_most(_MAX_PATHS, request.paths, "paths"))
-    if not paths:
-        detail = "paths is empty"
+    if not paths or sum(len(path.encode()) for path in paths) > _MAX_PATHS_BYTES:
+        detail = "paths is empty, or longer than 128 KiB together"
         raise InvalidRequest(detail)
     follow = request.follow_symlinks
 

@@ -48,7 +48,8 @@ _HEALTH_LIMITS: tuple[tuple[str, int], ...] = (
     ("grpc.max_allowed_incoming_connections", 64),
     ("grpc.max_receive_message_length", 4 * 1024),
     ("grpc.absolute_max_metadata_size", 16 * 1024),
-    ("grpc.max_connection_idle_ms", 60_000),
+    ("grpc.max_connection_age_ms", 30_000),  # else idle connections keep the kubelet out for good
+    ("grpc.max_connection_age_grace_ms", 1_000),
 )
 _MAX_HEALTH_CALLS = 64
 
@@ -114,11 +115,23 @@ def api_server(
     return server, port
 
 
+class _Probes(health_aio.HealthServicer):  # type: ignore[misc] # the package ships no types
+    """Answers Check alone: a Watch holds its place for ever, and 64 of them would keep every probe out."""
+
+    async def Watch(
+        self,
+        request: health_pb2.HealthCheckRequest,  # noqa: ARG002 - the contract's signature
+        context: grpc.aio.ServicerContext[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse],
+    ) -> None:
+        """Refuses."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this agent answers Check alone")
+
+
 class HealthServer:
     """grpc.health.v1 and nothing else, for probes that cannot do mutual TLS."""
 
     def __init__(self, address: str) -> None:
-        self._servicer = health_aio.HealthServicer()
+        self._servicer = _Probes()
         self._server = grpc.aio.server(options=_HEALTH_LIMITS, maximum_concurrent_rpcs=_MAX_HEALTH_CALLS)
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, self._server)
         self.port = self._server.add_insecure_port(address)

@@ -57,8 +57,9 @@ def supervise(config: Config, policy: Policy) -> int:
         os.kill(front, signal.SIGTERM)
     status = _wait(front)
     if not told and status != EXIT_REFUSED:
-        sys.stderr.write(f"leadglass-agent: the front ended by itself (exit {status}); the agent ends with it\n")
-    return 0 if told and status == 0 else status or 1
+        how = signal.Signals(-status).name if status < 0 else f"exit {status}"
+        sys.stderr.write(f"leadglass-agent: the front ended by itself ({how}); the agent ends with it\n")
+    return 0 if told and status == 0 else max(status, 1)
 
 
 def _front(config: Config, policy: Policy, redactor: Redactor, channel: socket.socket) -> Never:
@@ -93,13 +94,12 @@ def _stop_on_signals(stopper: socket.socket) -> None:
 
 
 def _wait(front: int) -> int:
-    """Waits for the front's end, and kills it if it takes too long; gives its exit status."""
+    """Waits for the front's end, and kills it if it takes too long; gives its exit status, or minus its signal."""
     deadline = time.monotonic() + _FRONT_EXIT_SECONDS
     while time.monotonic() < deadline:
         pid, status = os.waitpid(front, os.WNOHANG)
         if pid:
-            return max(os.waitstatus_to_exitcode(status), 0) or int(os.WIFSIGNALED(status))
+            return os.waitstatus_to_exitcode(status)
         time.sleep(_POLL_SECONDS)
     os.kill(front, signal.SIGKILL)
-    os.waitpid(front, 0)
-    return 1
+    return os.waitstatus_to_exitcode(os.waitpid(front, 0)[1])

@@ -439,7 +439,7 @@ class StatFilesRequest(_message.Message):
 
     @_builtins.property
     def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Absolute paths, at most 100 of at most 4,096 bytes each."""
+        """Absolute paths, at most 100 of at most 4,096 bytes each, and 128 KiB together."""
 
     def __init__(
         self,
