@@ -80,7 +80,10 @@ class Gate:
         self._outside = CallBudget()
 
     async def answer(self, name: str, method: Method | None, receive: Receive, peer: Peer) -> bytes:
-        """Answers one call; every end of it, wanted or not, is in the audit log before the caller sees it."""
+        """Answers one call; every end of it, wanted or not, is in the audit log before the caller sees it.
+
+        Of a flood of refusals the log holds the first ones and a count of the rest.
+        """
         call_id = secrets.token_hex(8)
         policy = self._policy
         trail = _Trail(
