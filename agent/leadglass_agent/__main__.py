@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leadglass_agent.config import Config, parse_config
-from leadglass_agent.credentials import CredentialsRefused, read_credentials
 from leadglass_agent.policy.parse import parse_policy
+from leadglass_agent.start import StartRefused
 from leadglass_agent.strict_yaml import DocumentError
 
 if TYPE_CHECKING:
@@ -21,21 +21,19 @@ _EXIT_REFUSED = 2
 _MAX_FILE = 1024 * 1024 + 1  # one byte more than the loader accepts, so that it says so
 
 
-class _StartRefused(Exception):
-    """What is configured cannot be run; the text says what to mend."""
-
-
 def main() -> int:
     """Runs the agent, or checks its files; exit 0 if told to stop, 1 on a failure, 2 if it cannot start."""
     arguments = _arguments()
     try:
         config, policy = _load(arguments.config)
         if arguments.command == "check":
+            from leadglass_agent.credentials import read_credentials  # noqa: PLC0415 - running, it is the front's alone
+
             read_credentials(config.tls)
             sys.stdout.write(f"ok: policy {policy.name} {policy.digest}\n")
             return 0
         _refuse_root(config)
-    except (DocumentError, CredentialsRefused, _StartRefused) as error:
+    except (DocumentError, StartRefused) as error:
         sys.stderr.write(f"leadglass-agent: {error}\n")
         return _EXIT_REFUSED
     # Imported late: `check` needs neither the redaction engine nor /proc.
@@ -64,7 +62,7 @@ def _load(path: Path) -> tuple[Config, Policy]:
 def _refuse_root(config: Config) -> None:
     if os.geteuid() == 0 and not config.unsafe_run_as_root:
         message = "refuses to run as root: give it the app's user id (runAsUser), or set spec.unsafeRunAsRoot"
-        raise _StartRefused(message)
+        raise StartRefused(message)
 
 
 def _read(path: Path) -> bytes:
@@ -73,7 +71,7 @@ def _read(path: Path) -> bytes:
             return file.read(_MAX_FILE)
     except OSError as error:
         message = f"cannot read {path}: {error.strerror}"
-        raise _StartRefused(message) from None
+        raise StartRefused(message) from None
 
 
 if __name__ == "__main__":

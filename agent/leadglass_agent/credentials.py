@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from leadglass_agent.start import StartRefused
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
     from leadglass_agent.config import Tls
 
 _MAX_PEM = 256 * 1024
-
-
-class CredentialsRefused(Exception):
-    """A file of spec.tls cannot be used; the text names it, and never quotes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +31,13 @@ class Credentials:
 
 
 def read_credentials(tls: Tls) -> Credentials:
-    """Reads the three files; raises CredentialsRefused on one that cannot be read, parsed or matched."""
+    """Reads the three files; raises StartRefused on one that cannot be read, parsed or matched."""
     certificate_pem, key_pem, authorities_pem = map(_read, (tls.certificate, tls.key, tls.caller_authorities))
     certificate = _certificates(certificate_pem, tls.certificate)[0]
     _certificates(authorities_pem, tls.caller_authorities)
     if _key(key_pem, tls.key).public_key() != certificate.public_key():
         message = f"{tls.key} is not the key of {tls.certificate}"
-        raise CredentialsRefused(message)
+        raise StartRefused(message)
     return Credentials(
         certificate=certificate_pem,
         key=key_pem,
@@ -55,7 +53,7 @@ def _read(path: str) -> bytes:
             return file.read(_MAX_PEM)
     except OSError as error:
         message = f"cannot read {path}: {error.strerror}"
-        raise CredentialsRefused(message) from None
+        raise StartRefused(message) from None
 
 
 def _certificates(pem: bytes, path: str) -> list[x509.Certificate]:
@@ -63,7 +61,7 @@ def _certificates(pem: bytes, path: str) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(pem)
     except ValueError:
         message = f"{path} holds no PEM certificate"
-        raise CredentialsRefused(message) from None
+        raise StartRefused(message) from None
 
 
 def _key(pem: bytes, path: str) -> PrivateKeyTypes:
@@ -72,7 +70,7 @@ def _key(pem: bytes, path: str) -> PrivateKeyTypes:
     except (ValueError, TypeError):
         # The parser's own text may quote the key.
         message = f"{path} holds no unencrypted PEM key"
-        raise CredentialsRefused(message) from None
+        raise StartRefused(message) from None
 
 
 def _agent_id(certificate: x509.Certificate) -> str:

@@ -30,6 +30,7 @@ from leadglass_agent.processes.memory import settle
 from leadglass_agent.processes.messages import AgentAnswer, AgentRequest
 from leadglass_agent.processes.reader_client import ReaderClient
 from leadglass_agent.sandbox.posture import Posture, Role, read_posture
+from leadglass_agent.start import StartRefused
 from leadglass_agent.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -45,10 +46,6 @@ _GRACE_SECONDS = 2.0
 _TICK_SECONDS = 1.0
 _ALIVE_SECONDS = 3.0
 _SESSION_ID_BYTES = 24
-
-
-class StartRefused(Exception):
-    """The front cannot start; the text says what to mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ class _Parts:
 async def serve(config: Config, policy: Policy, redactor: Redactor, channel: socket.socket) -> int:
     """Serves until SIGTERM (exit 0) or until the reader is gone (exit 1).
 
-    Raises StartRefused, CredentialsRefused, AuditLogRefused or AuditUnavailable before it has listened.
+    Raises StartRefused, AuditLogRefused or AuditUnavailable before it has listened.
     """
     silence()
     table = method_table()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
@@ -11,13 +10,13 @@ import time
 from typing import TYPE_CHECKING, Never
 
 from leadglass_agent.audit.file import AuditLogRefused
-from leadglass_agent.credentials import CredentialsRefused
 from leadglass_agent.errors import AuditUnavailable
 from leadglass_agent.processes.memory import settle
 from leadglass_agent.processes.reader import Reader
 from leadglass_agent.redaction.findings import RedactionError
 from leadglass_agent.redaction.redactor import Redactor
 from leadglass_agent.sandbox.posture import harden
+from leadglass_agent.start import StartRefused
 from leadglass_agent.views.proc_text import ProcParseError
 from leadglass_agent.views.procfs import open_proc
 
@@ -70,11 +69,14 @@ def _front(config: Config, policy: Policy, redactor: Redactor, channel: socket.s
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file size limit shall be an error that the audit log sees
         os.environ["GRPC_VERBOSITY"] = "NONE"  # else handshake failures flood stderr with the peers' text
-        from leadglass_agent.processes.front import StartRefused, serve  # noqa: PLC0415 - grpc is the front's alone
+        # The reader shall hold neither the memory nor the code of these.
+        import asyncio  # noqa: PLC0415
+
+        from leadglass_agent.processes.front import serve  # noqa: PLC0415
 
         try:
             status = asyncio.run(serve(config, policy, redactor, channel))
-        except (StartRefused, CredentialsRefused, AuditLogRefused, AuditUnavailable) as error:
+        except (StartRefused, AuditLogRefused, AuditUnavailable) as error:
             sys.stderr.write(f"leadglass-agent: {error}\n")
             status = EXIT_REFUSED
     except Exception as error:  # noqa: BLE001 - the process ends here; the text of what nobody foresaw may hold values
