@@ -61,8 +61,8 @@ def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None
 
 def complete_context(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Completes names of contexts."""
-    from leadglass_client.errors import Failure  # noqa: PLC0415 - only while completing
-    from leadglass_client.settings.contexts import read_contexts  # noqa: PLC0415 - only while completing
+    from leadglass_client.errors import Failure
+    from leadglass_client.settings.contexts import read_contexts
 
     try:
         return [context.name for context in read_contexts().known if context.name.startswith(incomplete)]

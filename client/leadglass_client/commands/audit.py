@@ -23,6 +23,6 @@ def verify(*, log: str, expect_head: str | None, form: str) -> None:
 
     A chain alone cannot show that its newest records were cut off: note the head, and give it with --expect-head later.
     """
-    from leadglass_client.offline.audit import verify_log  # noqa: PLC0415 - keeps --help light
+    from leadglass_client.offline.audit import verify_log
 
     verify_log(log, expect_head, OutputForm(form), no_color=global_options().no_color)

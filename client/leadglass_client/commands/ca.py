@@ -21,9 +21,9 @@ def ca() -> None:
 @click.option("--force", is_flag=True, help="Replace an authority that stands there.")
 def init(*, directory: Path, trust_domain: str, days: int, force: bool) -> None:
     """Makes DIRECTORY/ca.crt and DIRECTORY/ca.key."""
-    from datetime import timedelta  # noqa: PLC0415 - keeps --help light
+    from datetime import timedelta
 
-    from leadglass_client.authority import create_authority  # noqa: PLC0415 - keeps --help light
+    from leadglass_client.authority import create_authority
 
     issued = create_authority(directory, trust_domain, timedelta(days=days), force=force)
     _say(issued.authority, issued.key, issued.not_after.strftime("%Y-%m-%d %H:%M:%SZ"))
@@ -45,9 +45,9 @@ def issue(ctx: click.Context, *, directory: Path) -> None:
 @click.pass_context
 def client(ctx: click.Context, *, path: str, out: Path, hours: int, force: bool) -> None:
     """Issues a certificate that shows who calls."""
-    from datetime import timedelta  # noqa: PLC0415 - keeps --help light
+    from datetime import timedelta
 
-    from leadglass_client.authority import issue_client  # noqa: PLC0415 - keeps --help light
+    from leadglass_client.authority import issue_client
 
     issued = issue_client(ctx.obj, path, out, timedelta(hours=hours), force=force)
     click.echo(issued.identity)
@@ -63,9 +63,9 @@ def client(ctx: click.Context, *, path: str, out: Path, hours: int, force: bool)
 @click.pass_context
 def server(ctx: click.Context, *, name: str, path: str | None, out: Path, hours: int, force: bool) -> None:
     """Issues a certificate that shows which workload answers."""
-    from datetime import timedelta  # noqa: PLC0415 - keeps --help light
+    from datetime import timedelta
 
-    from leadglass_client.authority import issue_server  # noqa: PLC0415 - keeps --help light
+    from leadglass_client.authority import issue_server
 
     issued = issue_server(ctx.obj, name, out, timedelta(hours=hours), path=path, force=force)
     click.echo(issued.identity)

@@ -46,8 +46,8 @@ def set_(
     identity: str | None,
 ) -> None:
     """Adds a context, or changes one; the first one becomes the current one."""
-    from leadglass_client.settings.contexts import Context, read_contexts, write_contexts  # noqa: PLC0415
-    from leadglass_client.settings.target import check_address, check_context_name  # noqa: PLC0415
+    from leadglass_client.settings.contexts import Context, read_contexts, write_contexts
+    from leadglass_client.settings.target import check_address, check_context_name
 
     check_context_name(name)
     contexts = read_contexts()
@@ -75,7 +75,7 @@ def set_(
 @click.argument("name", shell_complete=complete_context)
 def use(*, name: str) -> None:
     """Makes a context the one that commands use when none is given."""
-    from leadglass_client.settings.contexts import read_contexts, write_contexts  # noqa: PLC0415
+    from leadglass_client.settings.contexts import read_contexts, write_contexts
 
     contexts = read_contexts()
     contexts.find(name)
@@ -88,7 +88,7 @@ def use(*, name: str) -> None:
 @with_global_options(hidden=True)
 def list_(*, form: str) -> None:
     """Lists the contexts; a star marks the current one."""
-    from leadglass_client.settings.contexts import read_contexts  # noqa: PLC0415
+    from leadglass_client.settings.contexts import read_contexts
 
     contexts = read_contexts()
     _show(contexts.known, global_options().context or contexts.current, form, single=False)
@@ -100,8 +100,8 @@ def list_(*, form: str) -> None:
 @with_global_options(hidden=True)
 def show(*, name: str, form: str) -> None:
     """Shows the current context, or the one named."""
-    from leadglass_client.errors import ExitCode, Failure  # noqa: PLC0415
-    from leadglass_client.settings.contexts import read_contexts  # noqa: PLC0415
+    from leadglass_client.errors import ExitCode, Failure
+    from leadglass_client.settings.contexts import read_contexts
 
     contexts = read_contexts()
     current = global_options().context or contexts.current
@@ -115,7 +115,7 @@ def show(*, name: str, form: str) -> None:
 @click.argument("name", shell_complete=complete_context)
 def remove(*, name: str) -> None:
     """Removes a context; the files that it names stay."""
-    from leadglass_client.settings.contexts import read_contexts, write_contexts  # noqa: PLC0415
+    from leadglass_client.settings.contexts import read_contexts, write_contexts
 
     write_contexts(read_contexts().without(name))
     click.echo(f"context {name} is removed")
@@ -126,8 +126,8 @@ def _absolute(given: str | None, old: str) -> str:
 
 
 def _show(contexts: tuple[Context, ...], current: str, form: str, *, single: bool) -> None:
-    from leadglass_client.output.screen import show as show_sheet  # noqa: PLC0415
-    from leadglass_client.views.contexts import context_sheet, contexts_sheet  # noqa: PLC0415
+    from leadglass_client.output.screen import show as show_sheet
+    from leadglass_client.views.contexts import context_sheet, contexts_sheet
 
     sheet = context_sheet(contexts[0], current) if single else contexts_sheet(contexts, current)
     show_sheet(sheet, OutputForm(form), no_color=global_options().no_color)

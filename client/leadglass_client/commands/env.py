@@ -27,8 +27,8 @@ def env(*, process: ProcessName, names: tuple[str, ...], limit: int | None, form
 
     The kernel keeps the environment as it was when the program started.
     """
-    from leadglass.v1.common_pb2 import ProcessRef  # noqa: PLC0415 - keeps --help light
-    from leadglass_client.online.environment import list_environment  # noqa: PLC0415 - keeps --help light
+    from leadglass.v1.common_pb2 import ProcessRef
+    from leadglass_client.online.environment import list_environment
 
     reference = ProcessRef(pid=process.pid, start_ticks=process.start_ticks)
     list_environment(global_options(), reference, names, limit, OutputForm(form))

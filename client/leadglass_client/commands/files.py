@@ -24,8 +24,8 @@ from leadglass_client.options import (
 @with_global_options(hidden=True)
 def ls(*, process: ProcessName, path: str, limit: int | None, form: str) -> None:
     """Lists a directory as the process sees it; what the policy hides is not listed. Times are UTC."""
-    from leadglass.v1.common_pb2 import ProcessRef  # noqa: PLC0415 - keeps --help light
-    from leadglass_client.online.files import list_directory  # noqa: PLC0415 - keeps --help light
+    from leadglass.v1.common_pb2 import ProcessRef
+    from leadglass_client.online.files import list_directory
 
     reference = ProcessRef(pid=process.pid, start_ticks=process.start_ticks)
     list_directory(global_options(), reference, path, limit, OutputForm(form))
@@ -39,8 +39,8 @@ def ls(*, process: ProcessName, path: str, limit: int | None, form: str) -> None
 @with_global_options(hidden=True)
 def stat(*, process: ProcessName, paths: tuple[str, ...], follow: bool, form: str) -> None:
     """Shows mode, owner, size and times of files as the process sees them. Times are UTC."""
-    from leadglass.v1.common_pb2 import ProcessRef  # noqa: PLC0415 - keeps --help light
-    from leadglass_client.online.files import stat_files  # noqa: PLC0415 - keeps --help light
+    from leadglass.v1.common_pb2 import ProcessRef
+    from leadglass_client.online.files import stat_files
 
     reference = ProcessRef(pid=process.pid, start_ticks=process.start_ticks)
     stat_files(global_options(), reference, paths, OutputForm(form), follow=follow)

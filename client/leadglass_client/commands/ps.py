@@ -44,7 +44,7 @@ def ps(
 
     Arguments are masked one by one: [redacted:RULE] stands where a secret was.
     """
-    from leadglass_client.online.processes import ProcessQuery, list_processes  # noqa: PLC0415 - keeps --help light
+    from leadglass_client.online.processes import ProcessQuery, list_processes
 
     query = ProcessQuery(pids, subtree, name_glob, flat, limit)
     list_processes(global_options(), query, OutputForm(form))

@@ -13,6 +13,6 @@ from leadglass_client.options import global_options, with_global_options, with_o
 @with_global_options(hidden=True)
 def self_report(*, form: str) -> None:
     """Shows the agent's version, policy and audit state, and its processes as the kernel describes them."""
-    from leadglass_client.online.self_report import show_self  # noqa: PLC0415 - keeps --help light
+    from leadglass_client.online.self_report import show_self
 
     show_self(global_options(), OutputForm(form))

@@ -27,7 +27,7 @@ def session() -> None:
 @with_global_options(hidden=True)
 def open_(*, reason: str, ticket: str, minutes: int | None, form: str) -> None:
     """Opens a session that is bound to the key of your certificate."""
-    from leadglass_client.online.sessions import open_session  # noqa: PLC0415 - keeps --help light
+    from leadglass_client.online.sessions import open_session
 
     open_session(global_options(), reason, ticket, minutes, OutputForm(form))
 
@@ -38,7 +38,7 @@ def open_(*, reason: str, ticket: str, minutes: int | None, form: str) -> None:
 @with_global_options(hidden=True)
 def show(*, session_id: str, form: str) -> None:
     """Shows a session of yours: what it permits and when it ends."""
-    from leadglass_client.online.sessions import show_session  # noqa: PLC0415 - keeps --help light
+    from leadglass_client.online.sessions import show_session
 
     show_session(global_options(), session_id, OutputForm(form))
 
@@ -49,6 +49,6 @@ def show(*, session_id: str, form: str) -> None:
 @with_global_options(hidden=True)
 def close(*, session_id: str, form: str) -> None:
     """Closes a session of yours; nothing can be read with it any more."""
-    from leadglass_client.online.sessions import close_session  # noqa: PLC0415 - keeps --help light
+    from leadglass_client.online.sessions import close_session
 
     close_session(global_options(), session_id, OutputForm(form))

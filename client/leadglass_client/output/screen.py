@@ -68,8 +68,8 @@ def _table_lines(sheet: Sheet, *, wide: bool, no_color: bool) -> Iterator[str]:
 
 
 def _colored(lines: Iterable[tuple[Cell, ...]]) -> Iterator[str]:
-    from rich.color import ColorSystem  # noqa: PLC0415 - a pipe needs no styles
-    from rich.style import Style  # noqa: PLC0415 - a pipe needs no styles
+    from rich.color import ColorSystem
+    from rich.style import Style
 
     for line in lines:
         yield "".join(Style.parse(cell.look).render(cell.text, color_system=ColorSystem.STANDARD) for cell in line)
