@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import resource
+import socket
 import time
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import grpc
@@ -88,6 +90,17 @@ def test_watches_are_refused_and_keep_no_probe_out(plain: grpc.Channel) -> None:
             next(health.Watch(health_pb2.HealthCheckRequest(), timeout=20))
         assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert health.Check(health_pb2.HealthCheckRequest(), timeout=20).status == _SERVING
+
+
+def test_connections_that_say_nothing_keep_no_probe_out(agent: RunningAgent) -> None:
+    host, _, port = agent.health_address.rpartition(":")
+    with ExitStack() as stack:
+        for _ in range(70):
+            with suppress(OSError):
+                stack.enter_context(socket.create_connection((host, int(port)), timeout=_SECONDS))
+        with grpc.insecure_channel(agent.health_address, (("grpc.use_local_subchannel_pool", 1),)) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            assert health.Check(_CHECK, timeout=_SECONDS, wait_for_ready=True).status == _SERVING
 
 
 def test_a_log_that_takes_no_record_stops_every_answer_until_it_does_again(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from leadglass.v1 import agent_pb2, inspect_pb2
+from leadglass.v1 import agent_pb2, common_pb2, inspect_pb2
 from leadglass_agent.access.refusals import MAX_RECORDED
 from leadglass_agent.audit.verify import verify
 from running_agent import reason_of, running_agent
@@ -46,3 +46,16 @@ def test_calls_outside_a_session_have_a_rate_of_their_own(tmp_path: Path) -> Non
             except grpc.RpcError as error:
                 reasons.add(reason_of(error))
         assert reasons == {"RATE_LIMITED"}
+
+
+def test_a_refusal_behind_an_intent_is_recorded_however_many_there_are(tmp_path: Path) -> None:
+    with running_agent(tmp_path) as agent:
+        alice = agent.caller()
+        gone = inspect_pb2.ListEnvironmentRequest(process=common_pb2.ProcessRef(pid=4_194_304), names=["PATH"])
+        for _ in range(_CALLS):
+            with pytest.raises(grpc.RpcError) as refused:
+                alice.call(alice.inspect.ListEnvironment, gone)
+            assert reason_of(refused.value) == "PROCESS_NOT_FOUND"
+        assert agent.stop() == 0
+        with agent.audit_log.open("rb") as log:
+            assert verify(log).intents_unanswered == 0

@@ -148,6 +148,7 @@ class Gate:
         widened = {permission: _scope(policy, caller, permission) for permission in method.widens}
 
         # 5 intent: on disk before anything is read
+        trail.is_announced = True
         await self._audit.append(trail.event)
 
         # 6 view: bounded rows from the reader or a file worker, or the session book
@@ -197,7 +198,9 @@ class Gate:
 
         Raises AuditUnavailable in the refusal's place if the record cannot be written.
         """
-        if not self._refusals.is_recorded(trail.event.caller or _host(trail.event.peer), self._clock()):
+        # An intent on disk always gets its answer there: its own rate, of session or method, bounds those.
+        counted = trail.event.caller or _host(trail.event.peer)
+        if not trail.is_announced and not self._refusals.is_recorded(counted, self._clock()):
             return
         record = replace(
             trail.event,
@@ -211,10 +214,11 @@ class Gate:
 
 
 class _Trail:
-    """The event that grows while a call takes its steps."""
+    """The event that grows while a call takes its steps, and whether its intent was given to the log."""
 
     def __init__(self, event: Event) -> None:
         self.event = event
+        self.is_announced = False
 
     def add(self, **fields: str | int | tuple[str, ...] | tuple[tuple[str, str], ...]) -> None:
         self.event = replace(self.event, **fields)  # type: ignore[arg-type] # the names are Event's own; mypy cannot spread them

@@ -48,7 +48,8 @@ _HEALTH_LIMITS: tuple[tuple[str, int], ...] = (
     ("grpc.max_allowed_incoming_connections", 64),
     ("grpc.max_receive_message_length", 4 * 1024),
     ("grpc.absolute_max_metadata_size", 16 * 1024),
-    ("grpc.max_connection_age_ms", 30_000),  # else idle connections keep the kubelet out for good
+    ("grpc.server_handshake_timeout_ms", 3_000),  # else idle connections keep the kubelet out, 120 s each
+    ("grpc.max_connection_age_ms", 30_000),
     ("grpc.max_connection_age_grace_ms", 1_000),
 )
 _MAX_HEALTH_CALLS = 64

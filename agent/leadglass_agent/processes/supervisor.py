@@ -56,7 +56,7 @@ def supervise(config: Config, policy: Policy) -> int:
         os.kill(front, signal.SIGTERM)
     status = _wait(front)
     if not told and status != EXIT_REFUSED:
-        how = signal.Signals(-status).name if status < 0 else f"exit {status}"
+        how = f"signal {-status}" if status < 0 else f"exit {status}"
         sys.stderr.write(f"leadglass-agent: the front ended by itself ({how}); the agent ends with it\n")
     return 0 if told and status == 0 else max(status, 1)
 
