@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).resolve().parent
 _ROLES = ("shop-init", "shop-web", "shop-worker")
 _CHILDREN = ("shop-cron", "shop-web", "shop-worker", "shop-worker")
+# What applications write when somebody debugs them in a hurry.
+_LOG = """\
+14:09:58 INFO  shop-web listening on 127.0.0.1:8080
+14:10:02 DEBUG shop-worker connect postgresql://shop:{database}@db.internal:5432/shop
+14:10:03 WARN  shop-worker smtp login failed user=shop password={smtp}
+14:10:04 DEBUG shop-web {{"event": "settings", "session_secret": "{session}", "workers": 2, "currency": "EUR"}}
+14:10:05 ERROR shop-worker cache timed out after 2000 ms: redis://:{cache}@cache.internal:6379/0
+14:10:06 INFO  shop-web GET /checkout 502 2013 ms trace=7b0c4f2e9a6d4e11
+"""
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 
@@ -114,6 +123,8 @@ def _lay_out(folder: Path, planted: dict[str, str]) -> None:
     shutil.copy(_HERE / "shop.py", shop)
     (shop / "config" / "shop.yaml").write_text("currency: EUR\nworkers: 2\n", encoding="utf-8")
     (shop / "config" / "current").symlink_to("shop.yaml")
+    (shop / "log").mkdir()
+    (shop / "log" / "shop.log").write_text(_LOG.format(**planted), encoding="utf-8")
     key = shop / "secrets" / "payment.key"
     key.write_text(planted["file"], encoding="utf-8")
     key.chmod(0o600)

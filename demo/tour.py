@@ -17,7 +17,9 @@ from urllib.parse import quote
 from stage import Stage, running_agent, running_shop, stage
 
 _COMMAND_SECONDS = 30
-_DENIED = 3  # the exit codes of the client: denied by policy, not authenticated or no session
+# The exit codes of the client: denied by policy, not found or hidden, not authenticated or no session.
+_DENIED = 3
+_NOT_FOUND = 4
 _NO_SESSION = 5
 _CONFIG = """\
 apiVersion: leadglass.dev/v1
@@ -122,6 +124,12 @@ def _visit(tour: Tour, on: Stage, address: str, shop: int) -> None:
     tour.say("Files: metadata as the process sees it, never content.")
     tour.run(f"leadglass ls {web} {on.folder}/shop/config")
     tour.run(f"leadglass stat {web} {on.folder}/shop/secrets/payment.key")
+    tour.say(
+        "A log that its application filled with secrets: shown with each of them masked, and searched as it is shown."
+    )
+    tour.run(f"leadglass tail {web} {on.folder}/shop/log/shop.log")
+    tour.run(f"leadglass grep {web} -i 'error|502' {on.folder}/shop/log/shop.log")
+    tour.run(f"leadglass cat {web} {on.folder}/shop/secrets/payment.key", expect=_NOT_FOUND)
     tour.say("The dashboard's role may list processes, but not look at environments.")
     tour.run(
         'leadglass --context shop-dashboard session open --reason "the hourly overview of the shop" --ticket SHOP-1',

@@ -1,4 +1,4 @@
-"""Builds the sidecar's image: wheels into a folder first, then podman or docker, which need no network."""  # noqa: INP001
+"""Builds the sidecar's image: wheels and sources into a folder first, then podman or docker without a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
 _DOCKERFILE = _ROOT / "Dockerfile.agent"
-_REQUIREMENTS = _ROOT / "requirements" / "agent.txt"
+_REQUIREMENTS = (_ROOT / "requirements" / "agent.txt", _ROOT / "requirements" / "build.txt")
+# What our wheel is built from.
+_SOURCES = ("agent", "client", "protos/gen", "deploy", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE")
+# What was compiled here is for this Python and this processor.
+_NO_SOURCES = ("__pycache__", "*.so", "*.partial", "compiled.json", "catalogue.bin")
 _PYTHON = "3.11"  # of the default base; --python says another
 _ENGINES = ("podman", "docker")
 
@@ -29,7 +33,7 @@ def main() -> int:
         try:
             _fill_wheelhouse(context / "wheelhouse", arguments.python)
             _copy_inputs(context)
-            _build(engine, context, arguments.base, arguments.tag)
+            _build(engine, context, arguments)
         except subprocess.CalledProcessError as error:
             sys.stderr.write(f"deploy/image.py: failed: {shlex.join(error.cmd)}\n")
             return error.returncode or 1
@@ -38,6 +42,7 @@ def main() -> int:
 
 class _Arguments(argparse.Namespace):
     base: str
+    builder: str
     tag: str
     engine: str
     python: str
@@ -46,6 +51,12 @@ class _Arguments(argparse.Namespace):
 def _arguments() -> _Arguments:
     parser = argparse.ArgumentParser(description="Builds the image of leadglass-agent.")
     parser.add_argument("--base", default="", help="base image; the one named in Dockerfile.agent if not given")
+    parser.add_argument(
+        "--builder",
+        default="",
+        help="image with the base's Python, a C compiler and Python's headers, which compiles the engine; without it "
+        "the base, or for the base of Dockerfile.agent the image named there",
+    )
     parser.add_argument("--tag", default="leadglass-agent:latest", help="name of the image (default: %(default)s)")
     parser.add_argument(
         "--engine", default="", help="podman or docker, with its own options; the one installed if not given"
@@ -59,30 +70,39 @@ def _found_engine() -> list[str]:
 
 
 def _fill_wheelhouse(wheelhouse: Path, python: str) -> None:
-    """Downloads what requirements/agent.txt pins, each file checked by hash, and builds our own wheel beside it."""
+    """Downloads what the requirement files pin, each file checked by hash."""
     wheelhouse.mkdir()
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    pinned = ["--require-hashes", "--only-binary=:all:", f"--python-version={python}", f"--requirement={_REQUIREMENTS}"]
-    _run([*pip, "download", *pinned, f"--dest={wheelhouse}"])
-    # hatchling comes from this environment, whose own requirements are pinned by hash too.
-    _run([*pip, "wheel", "--no-deps", "--no-index", "--no-build-isolation", f"--wheel-dir={wheelhouse}", str(_ROOT)])
+    pinned = ["--require-hashes", "--only-binary=:all:", f"--python-version={python}"]
+    files = [f"--requirement={file}" for file in _REQUIREMENTS]
+    _run([*pip, "download", *pinned, *files, f"--dest={wheelhouse}"])
 
 
 def _copy_inputs(context: Path) -> None:
     (context / "requirements").mkdir()
-    shutil.copyfile(_REQUIREMENTS, context / "requirements" / _REQUIREMENTS.name)
+    for file in _REQUIREMENTS:
+        shutil.copyfile(file, context / "requirements" / file.name)
     shutil.copyfile(_DOCKERFILE, context / _DOCKERFILE.name)
+    for name in _SOURCES:
+        target = context / "source" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (_ROOT / name).is_dir():
+            shutil.copytree(_ROOT / name, target, ignore=shutil.ignore_patterns(*_NO_SOURCES))
+        else:
+            shutil.copyfile(_ROOT / name, target)
 
 
-def _build(engine: list[str], context: Path, base: str, tag: str) -> None:
-    chosen = [f"--build-arg=BASE={base}"] if base else []
+def _build(engine: list[str], context: Path, arguments: _Arguments) -> None:
+    builder = arguments.builder or arguments.base
+    chosen = [f"--build-arg=BASE={arguments.base}"] if arguments.base else []
+    chosen.extend([f"--build-arg=BUILDER={builder}"] if builder else [])
     _run(
         [
             *engine,
             "build",
             "--network=none",
             *chosen,
-            f"--tag={tag}",
+            f"--tag={arguments.tag}",
             f"--file={context / _DOCKERFILE.name}",
             str(context),
         ]
@@ -90,7 +110,7 @@ def _build(engine: list[str], context: Path, base: str, tag: str) -> None:
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)  # noqa: S603
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ _FILES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("agent.txt", ("pyproject.toml", "--extra", "agent")),
     ("dev.txt", ("pyproject.toml", "--extra", "agent", "--group", "dev")),
     ("build.txt", ("requirements/build.in",)),
+    ("bench.txt", ("--group", "bench")),
 )
 
 

@@ -11,6 +11,8 @@ from leadglass_agent.strict_yaml import load_document
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]{2,45}\]|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|localhost):(?P<port>[0-9]{1,5})")
 _TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")
+_MOUNT = re.compile(r"(?:/[^/\0]{1,255}){1,16}")
+_MAX_MOUNTS = 32
 _MAX_PORT = 65_535
 
 
@@ -50,6 +52,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     policy: str
     audit: Audit
     telemetry: Telemetry = Telemetry()
+    # Directories below each target's root whose files are secrets, beside the usual ones and the kubelet's own.
+    secret_mounts: tuple[str, ...] = ()
     unsafe_run_as_root: bool = False
 
 
@@ -70,4 +74,7 @@ def parse_config(text: bytes, source: str) -> Config:
             raise document.error(("spec", name), "must be an IP address and a port such as 127.0.0.1:7443")
     if not _TRUST_DOMAIN.fullmatch(config.trust_domain):
         raise document.error(("spec", "trustDomain"), "must be a SPIFFE trust domain such as prod.example.org")
+    for index, path in enumerate(config.secret_mounts):
+        if len(config.secret_mounts) > _MAX_MOUNTS or not _MOUNT.fullmatch(path) or ".." in path.split("/"):
+            raise document.error(("spec", "secretMounts", index), "must be one of at most 32 absolute paths")
     return config

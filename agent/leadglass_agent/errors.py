@@ -35,12 +35,21 @@ class Reason(StrEnum):
     POLICY_DENIED = "POLICY_DENIED"
     PROCESS_NOT_FOUND = "PROCESS_NOT_FOUND"
     INVALID_REQUEST = "INVALID_REQUEST"
+    PATTERN_REFUSED = "PATTERN_REFUSED"
     RATE_LIMITED = "RATE_LIMITED"
     AUDIT_UNAVAILABLE = "AUDIT_UNAVAILABLE"
     READER_UNAVAILABLE = "READER_UNAVAILABLE"
     TIMED_OUT = "TIMED_OUT"
+    KNOWN_VALUE = "KNOWN_VALUE"
+    KNOWN_VALUES_UNREAD = "KNOWN_VALUES_UNREAD"
     METHOD_UNKNOWN = "METHOD_UNKNOWN"
     INTERNAL = "INTERNAL"
+
+
+class Severity(StrEnum):
+    """How urgently somebody has to look at a record of the audit log; most records need nobody."""
+
+    CRITICAL = "CRITICAL"
 
 
 class Refusal(Exception):
@@ -52,6 +61,7 @@ class Refusal(Exception):
     status: ClassVar[Status] = Status.INTERNAL
     reason: ClassVar[Reason] = Reason.INTERNAL
     public: ClassVar[str] = "internal error"
+    severity: ClassVar[Severity | None] = None
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.public)
@@ -145,6 +155,14 @@ class InvalidRequest(Refusal):
     public = "the request is out of bounds"
 
 
+class PatternRefused(Refusal):
+    """A pattern to search text with is too large, or not of the kind that takes linear time."""
+
+    status = Status.INVALID_ARGUMENT
+    reason = Reason.PATTERN_REFUSED
+    public = "the pattern is too large, or holds what cannot be searched for in linear time"
+
+
 class RateLimited(Refusal):
     """The session makes more calls a minute than policy allows."""
 
@@ -175,6 +193,23 @@ class TimedOut(Refusal):
     status = Status.DEADLINE_EXCEEDED
     reason = Reason.TIMED_OUT
     public = "the view did not answer in time"
+
+
+class KnownValue(Refusal):
+    """The reply holds a value that the pod keeps as a secret: something before the barrier has failed."""
+
+    status = Status.PERMISSION_DENIED
+    reason = Reason.KNOWN_VALUE
+    public = "the reply was withheld: it holds a value that this pod keeps to itself"
+    severity = Severity.CRITICAL
+
+
+class KnownValuesUnread(Refusal):
+    """The values that must not leave are not all known yet, so that no reply can be checked."""
+
+    status = Status.UNAVAILABLE
+    reason = Reason.KNOWN_VALUES_UNREAD
+    public = "the values that must not leave could not all be read; nothing is shown without them"
 
 
 class MethodUnknown(Refusal):

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 import grpc
@@ -39,7 +39,10 @@ _SERVER_ERRORS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "IN
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
-Handle = Callable[[object, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]
+_Reply = TypeVar("_Reply")
+Streaming = Callable[[Iterator[_In], grpc.ServicerContext], Iterator[_Out]]
+# Gives bytes, or None if it wrote a stream.
+Handle = Callable[[object, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[_Reply]]
 
 
 class Telemetry:
@@ -77,6 +80,25 @@ class Telemetry:
             description="Duration of calls, from the request to the reply",
             explicit_bucket_boundaries_advisory=_BUCKETS,
         )
+        self._withheld = meter.create_counter(
+            "leadglass.barrier.withheld",
+            unit="{reply}",
+            description="Replies that held a value which the pod keeps as a secret, and did not leave",
+        )
+        self._redactions = meter.create_counter(
+            "leadglass.redactions",
+            unit="{mask}",
+            description="Secrets that were masked in replies, by the rule that found them",
+        )
+
+    def count_withheld(self) -> None:
+        """Counts a reply that the barrier withheld."""
+        self._withheld.add(1)
+
+    def count_redactions(self, redactions: Mapping[str, int]) -> None:
+        """Counts what was masked by rule; the caller has checked that each is a rule of the engine."""
+        for rule, count in redactions.items():
+            self._redactions.add(count, {"rule": rule})
 
     def interceptor(self, methods: frozenset[str]) -> grpc.aio.ServerInterceptor:
         """Gives the interceptor that measures each call of these methods, and all others under one name."""
@@ -108,15 +130,18 @@ class _Interceptor(grpc.aio.ServerInterceptor):
     ) -> grpc.RpcMethodHandler[_In, _Out] | None:
         """Gives the wrapped handler."""
         handler = await continuation(handler_call_details)
-        if handler is None or handler.stream_unary is None:
+        if handler is None or (handler.stream_unary is None and handler.stream_stream is None):
             return handler
         known = handler_call_details.method in self._methods
         method = handler_call_details.method.removeprefix("/") if known else _OTHER
         # The types describe handlers of the synchronous server; ours is the asynchronous one's, bytes in and bytes out.
-        return grpc.stream_unary_rpc_method_handler(self._measured(cast("Handle", handler.stream_unary), method))
+        if handler.stream_stream is not None:
+            streaming = self._measured(cast("Handle[None]", handler.stream_stream), method)
+            return grpc.stream_stream_rpc_method_handler(cast("Streaming[_In, _Out]", streaming))
+        return grpc.stream_unary_rpc_method_handler(self._measured(cast("Handle[bytes]", handler.stream_unary), method))
 
-    def _measured(self, handle: Handle, method: str) -> Handle:
-        async def measured(requests: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+    def _measured(self, handle: Handle[_Reply], method: str) -> Handle[_Reply]:
+        async def measured(requests: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> _Reply:
             attributes = {"rpc.system.name": "grpc", "rpc.method": method}
             started = time.perf_counter()
             with self._tracer.start_as_current_span(

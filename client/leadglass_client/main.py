@@ -16,8 +16,10 @@ from leadglass_client.commands.context import context
 from leadglass_client.commands.env import env
 from leadglass_client.commands.files import ls, stat
 from leadglass_client.commands.ps import ps
+from leadglass_client.commands.redact import redact
 from leadglass_client.commands.self_report import self_report
 from leadglass_client.commands.session import session
+from leadglass_client.commands.text import cat, grep, tail
 from leadglass_client.errors import ExitCode, Failure, OutputLostError, ReaderGoneError
 from leadglass_client.options import with_global_options
 from leadglass_client.output.visible import printable
@@ -47,7 +49,7 @@ def cli() -> None:
     """
 
 
-for _command in (ps, env, ls, stat, session, self_report, audit, context, ca, completion):
+for _command in (ps, env, ls, stat, cat, tail, grep, session, self_report, audit, redact, context, ca, completion):
     cli.add_command(_command)
 
 

@@ -66,8 +66,12 @@ def test_paths_on_it_answer_timed_out_while_other_views_and_paths_go_on(tmp_path
         assert [row.ref.pid for row in while_it_hangs.processes] == [app.pid]
         assert [row.unavailable for row in waiting.result().files] == [_TIMED_OUT, _TIMED_OUT]
 
+        text = inspect_pb2.ReadTextRequest(process=target, path=f"{hung}/app.log")
+        metadata = (("leadglass-session", caller.session_id),)
+        (message,) = caller.inspect.ReadText(text, timeout=10, metadata=metadata)
+        assert (message.end, message.unavailable) == (inspect_pb2.TEXT_END_UNAVAILABLE, _TIMED_OUT)
         listing = inspect_pb2.ListDirectoryRequest(process=target, path=str(hung))
-        for _ in range(3):
+        for _ in range(2):
             assert caller.call(caller.inspect.ListDirectory, listing).unavailable == _TIMED_OUT
 
         # Four workers of this root are held by the kernel now; a fifth is not spent on it.

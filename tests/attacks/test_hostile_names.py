@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from leadglass_agent.redaction.redactor import Redactor
 from leadglass_agent.views import procfs
 from leadglass_agent.views.environment import list_environment
 from leadglass_agent.views.files import list_directory, stat_files
 from leadglass_agent.views.paths import TargetRoot
 from leadglass_agent.views.process_tree import ProcessQuery, list_processes
+from leadglass_agent.views.redactors import build_redactors
 from leadglass_agent.views.rows import FileRow, ProcessRef, ProcessRow, Unavailable
 from planted_secrets import plant
 from sample_processes import (
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from leadglass_agent.views.procfs import ProcRoot
 
-REDACTOR = Redactor()
+REDACTORS = build_redactors()
+REDACTOR = REDACTORS.balanced
 
 HOSTILE = [
     b"\x1b[2J\x1b]0;owned\x07",
@@ -79,7 +80,7 @@ def _assert_plain(texts: list[str]) -> None:
 
 
 def _row(proc: ProcRoot, pid: int) -> ProcessRow:
-    (row,) = list_processes(proc, REDACTOR, EVERYTHING, EVERYTHING, EVERYTHING, ProcessQuery(pids=(pid,))).rows
+    (row,) = list_processes(proc, REDACTORS, EVERYTHING, EVERYTHING, EVERYTHING, ProcessQuery(pids=(pid,))).rows
     return row
 
 
@@ -133,7 +134,7 @@ def test_a_name_that_imitates_the_kernels_format_changes_no_other_field(proc: Pr
 
 def test_a_process_cannot_hide_from_a_forbidding_name_by_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     proc = procfs.open_proc(lay_out(tmp_path, OnDisk(1, name=b"app\xff"), OnDisk(2, name=b"app")))
-    page = list_processes(proc, REDACTOR, processes_named("app?"), None, None, ProcessQuery())
+    page = list_processes(proc, REDACTORS, processes_named("app?"), None, None, ProcessQuery())
     assert [row.ref.pid for row in page.rows] == [1]
     proc.close()
 

@@ -53,6 +53,7 @@ _RULES = {
     Permission.ENV_NAMES: 'names: ["*"]',
     Permission.FILES_METADATA: 'paths: ["/**"]',
     Permission.FILES_LIST: 'paths: ["/**"]',
+    Permission.TEXT_REDACTED: 'paths: ["/**"]',
 }
 _LISTING = inspect_pb2.ListProcessesRequest
 _REF = common_pb2.ProcessRef(pid=1)
@@ -62,6 +63,7 @@ _REQUESTS: dict[str, Message] = {
     "/leadglass.v1.InspectService/ListEnvironment": inspect_pb2.ListEnvironmentRequest(process=_REF, names=["A"]),
     "/leadglass.v1.InspectService/StatFiles": inspect_pb2.StatFilesRequest(process=_REF, paths=["/"]),
     "/leadglass.v1.InspectService/ListDirectory": inspect_pb2.ListDirectoryRequest(process=_REF, path="/"),
+    "/leadglass.v1.InspectService/ReadText": inspect_pb2.ReadTextRequest(process=_REF, path="/"),
     "/leadglass.v1.AccessService/OpenSession": access_pb2.OpenSessionRequest(reason=REASON, ticket=TICKET),
     "/leadglass.v1.AccessService/GetSession": access_pb2.GetSessionRequest(session_id="x"),
     "/leadglass.v1.AccessService/CloseSession": access_pb2.CloseSessionRequest(session_id="x"),
@@ -268,8 +270,11 @@ _OUT_OF_BOUNDS: tuple[tuple[str, Message], ...] = (
             ("ListEnvironment", inspect_pb2.ListEnvironmentRequest(process=ref)),
             ("StatFiles", inspect_pb2.StatFilesRequest(process=ref, paths=["/"])),
             ("ListDirectory", inspect_pb2.ListDirectoryRequest(process=ref, path="/")),
+            ("ReadText", inspect_pb2.ReadTextRequest(process=ref, path="/")),
         )
     ),
+    ("ReadText", inspect_pb2.ReadTextRequest(process=_REF, path="")),
+    ("ReadText", inspect_pb2.ReadTextRequest(process=_REF, path="/" + "x" * 4_096)),
     ("ListEnvironment", inspect_pb2.ListEnvironmentRequest()),
     ("ListEnvironment", inspect_pb2.ListEnvironmentRequest(process=_REF, names=["A"] * 201)),
     ("ListEnvironment", inspect_pb2.ListEnvironmentRequest(process=_REF, names=["A" * 257])),
@@ -431,6 +436,9 @@ async def gate(tmp_path: Path) -> AsyncIterator[Gate]:
         sessions=SessionBook(lambda: "id"),
         facts=AgentFacts("0", "", 0, 0),
         audit_writable=lambda: audit.writable,
+        redaction_rules=frozenset(),
+        count_redactions=lambda _: None,
+        count_withheld=lambda: None,
     )
     policy = parse_policy(OPEN_POLICY.encode(), "policy.yaml")
     yield Gate(

@@ -17,7 +17,7 @@ from leadglass_agent.errors import Refusal
 from leadglass_cli import Home, flags
 from real_server import SERVERS, RealServer, real_server, why_not_here
 from running_agent import SERVER_NAME, RunningAgent, running_agent
-from secret_shapes import ARGUMENTS, FILE_NAMES, LINKS, plant_shapes, with_secrets
+from secret_shapes import ARGUMENTS, FILE_NAMES, LINKS, TEXTS, plant_shapes, with_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,6 +104,9 @@ def test_no_form_of_output_shows_a_secret(scene: Scene, form: str, tmp_path: Pat
         ("ls", pid, str(scene.shop)),
         ("stat", pid, *scene.paths),
         ("stat", "-L", pid, *scene.paths),
+        ("cat", pid, f"{scene.shop}/app.log"),
+        ("tail", pid, f"{scene.shop}/utf-16.log"),
+        ("grep", pid, ".", f"{scene.shop}/app.yaml"),
         ("self",),
         ("session", "show"),
         ("session", "close"),
@@ -120,6 +123,18 @@ def test_what_is_masked_is_there_as_a_token(scene: Scene) -> None:
         reply = alice.call(alice.inspect.ListProcesses, inspect_pb2.ListProcessesRequest(pids=[pid]))
         (process,) = reply.processes
         assert "[redacted:" in " ".join(argument.text for argument in process.arguments), pid
+
+
+def test_each_line_of_a_text_is_shown_with_its_tokens(scene: Scene) -> None:
+    alice = scene.agent.caller("bob")
+    process = common_pb2.ProcessRef(pid=scene.pids[0])
+    metadata = (("leadglass-session", alice.session_id),)
+    for name in ("app.log", "app.yaml", "utf-16.log"):
+        request = inspect_pb2.ReadTextRequest(process=process, path=f"{scene.shop}/{name}")
+        messages = list(alice.inspect.ReadText(request, timeout=20, metadata=metadata))
+        lines = [line.text.text for message in messages for line in message.lines]
+        assert len(lines) == len(TEXTS), name
+        assert all("[redacted:" in line for line in lines), name
 
 
 @pytest.mark.parametrize("name", SERVERS)
@@ -147,6 +162,7 @@ def test_the_search_would_find_what_was_planted(scene: Scene) -> None:
     there = [Path(f"/proc/{pid}/{name}").read_bytes() for pid in scene.pids for name in ("cmdline", "environ")]
     links = [str(Path(path).readlink()) for path in scene.paths if Path(path).is_symlink()]
     there += ["\n".join((*scene.paths, *links)).encode(), (scene.shop / "settings.env").read_bytes()]
+    there.append((scene.shop / "app.log").read_bytes())
     found = {leak.partition(" (")[0] for leak in scene.planted.leaks(b"\n".join(there))}
 
     # A server that writes its own title over its arguments leaves nothing of them to find.
@@ -162,6 +178,10 @@ def _folder(path: Path) -> Path:
 def _shop(shop: Path, planted: Planted) -> Path:
     (shop / "keys").mkdir(parents=True)
     (shop / "settings.env").write_text(f"KEY={planted['content']}\n", encoding="utf-8")
+    text = "".join(f"{line}\n" for line in with_secrets(TEXTS, planted))
+    for name in ("app.log", "app.yaml"):
+        (shop / name).write_text(text, encoding="utf-8")
+    (shop / "utf-16.log").write_text(text, encoding="utf-16")
     (shop / "escape").symlink_to("/proc/self/root/etc")
     for name in FILE_NAMES:
         (shop / "keys" / with_secrets((name,), planted)[0]).touch()

@@ -86,7 +86,20 @@ def test_it_finds_no_planted_secret(played: Played) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("ca init", "ca issue", "context set", "session open", "ps", "env", "ls", "stat", "self"),
+        *(
+            "ca init",
+            "ca issue",
+            "context set",
+            "session open",
+            "ps",
+            "env",
+            "ls",
+            "stat",
+            "tail",
+            "grep",
+            "cat",
+            "self",
+        ),
         *("session close", "audit verify"),
     ],
 )

@@ -48,6 +48,7 @@ spec:
         - {id: env, effect: permit, names: ["*"], permissions: [env.presence, env.names],
            processes: [{names: ["shop-*"]}]}
         - {id: files, effect: permit, permissions: [files.metadata, files.list], paths: ["SHOP/**"]}
+        - {id: texts, effect: permit, permissions: [text.redacted], paths: ["SHOP/*.yaml", "SHOP/*.log"]}
         - {id: keys, effect: forbid, permissions: [files.metadata, files.list], paths: ["SHOP/keys/**"]}
   bindings:
     - {role: sre, callers: ["spiffe://demo.leadglass/user/alice"]}
@@ -139,11 +140,17 @@ def _shop(folder: Path, planted: Planted) -> Iterator[int]:
         (folder / name).mkdir(parents=True)
     (shop / "serve.sh").write_text("read line\n", encoding="utf-8")
     (shop / "app.yaml").write_text(f"password: {planted['file']}\n", encoding="utf-8")
+    database = f"postgresql://shop:{planted['database']}@db.internal:5432/shop"
+    (shop / "shop.log").write_text(
+        "12:00:01 checkout started\n"
+        f"12:00:02 payment connect {database} failed: timeout\n"
+        "12:00:03 payment retry 1 of 3\n",
+        encoding="utf-8",
+    )
     (shop / "config" / "shop.yaml").write_text("currency: EUR\n", encoding="utf-8")
     (shop / "config" / "shop.yaml").chmod(0o640)
     (shop / "current").symlink_to("config/shop.yaml")
     (shop / "keys" / "payment.key").write_text(planted["file"], encoding="utf-8")
-    database = f"postgresql://shop:{planted['database']}@db.internal:5432/shop"
     environment = {"LANG": "", "PORT": "8080", "DATABASE_URL": database, "SESSION_SECRET": planted["session"]}
     commands = (
         ("shop-web", "serve.sh", "--listen", "127.0.0.1:8080", "--session-secret", planted["session"]),
@@ -222,6 +229,9 @@ def test_the_runbook_replaces_the_common_commands() -> None:
         "cat /proc/17/cmdline",
         "readlink",
         "test -f",
+        "cat /srv/shop/app.yaml",
+        "tail -n",
+        "grep -n",
     ):
         assert re.search(rf"kubectl exec [^`]*-- [^`]*{re.escape(command)}", text), command
     assert text.count("It never shows") >= len(_examples(_RUNBOOK)) // 2

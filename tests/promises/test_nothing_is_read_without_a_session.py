@@ -26,6 +26,7 @@ _READS: Final[dict[str, Message]] = {
     "ListEnvironment": inspect_pb2.ListEnvironmentRequest(process=_PROCESS),
     "StatFiles": inspect_pb2.StatFilesRequest(process=_PROCESS, paths=["/"]),
     "ListDirectory": inspect_pb2.ListDirectoryRequest(process=_PROCESS, path="/"),
+    "ReadText": inspect_pb2.ReadTextRequest(process=_PROCESS, path="/etc/hosts.log"),
 }
 
 
@@ -39,8 +40,14 @@ def _refusal(caller: Caller, read: str, *sessions: str) -> tuple[str, str]:
     """Makes a read that names these sessions; gives the status and the reason of its refusal."""
     method: grpc.UnaryUnaryMultiCallable[Any, Any] = getattr(caller.inspect, read)
     metadata = tuple(("leadglass-session", session) for session in sessions)
+
+    def ask() -> None:
+        reply = method(_READS[read], timeout=CALL_SECONDS, metadata=metadata)
+        # A stream says how it ends when it is read.
+        list(reply if read == "ReadText" else ())
+
     with pytest.raises(grpc.RpcError) as refused:
-        method(_READS[read], timeout=CALL_SECONDS, metadata=metadata)
+        ask()
     assert isinstance(refused.value, grpc.Call)
     return refused.value.code().name, reason_of(refused.value)
 

@@ -68,6 +68,20 @@ class Crawl:
             self.seen += [key.encode(), value if isinstance(value, bytes) else value.encode()]
         return reply
 
+    def ask_for_stream(self, caller: Caller, method: str, request: bytes) -> None:
+        """Makes one call whose reply is a stream, with raw bytes, and keeps every message of it."""
+        metadata = (("leadglass-session", caller.session_id),) if caller.session_id else ()
+        multi: grpc.UnaryStreamMultiCallable[bytes, bytes] = caller.channel.unary_stream(method)
+        call = multi(request, timeout=10, metadata=metadata)
+        try:
+            self.seen.extend(call)
+        except grpc.RpcError as error:
+            self.seen.append(repr(error).encode())
+        self.statuses.add((method, call.code().name))
+        self.details.add(call.details() or "")
+        for key, value in (*(call.initial_metadata() or ()), *(call.trailing_metadata() or ())):
+            self.seen += [key.encode(), value if isinstance(value, bytes) else value.encode()]
+
 
 def crawl_all(agent: RunningAgent, ground: Ground) -> Crawl:
     """Asks everything: as one who may, as one without a session, as one whom no role names, and in broken bytes."""
@@ -82,7 +96,10 @@ def crawl_all(agent: RunningAgent, ground: Ground) -> Crawl:
     for caller in (stranger, mallory):
         for method, request in _questions_of(ground.pids[0], ground):
             crawl.ask(caller, method, request.SerializeToString())
-    for method in (*sorted(METHODS), f"{_INSPECT}ReadText", "/x/y"):
+    for caller in (alice, stranger):
+        for request in _windows(ground):
+            crawl.ask_for_stream(caller, f"{_INSPECT}ReadText", request.SerializeToString())
+    for method in (*sorted(METHODS), f"{_INSPECT}Exec", "/x/y"):
         for malformed in _MALFORMED:
             crawl.ask(alice, method, malformed)
     _sessions(crawl, alice, stranger)
@@ -120,6 +137,22 @@ def _questions_of(pid: int, ground: Ground) -> Iterator[tuple[str, Message]]:
             request = inspect_pb2.StatFilesRequest(process=process, paths=[path], follow_symlinks=follow)
             yield f"{_INSPECT}StatFiles", request
         yield f"{_INSPECT}ListDirectory", inspect_pb2.ListDirectoryRequest(process=process, path=path)
+
+
+def _windows(ground: Ground) -> Iterator[inspect_pb2.ReadTextRequest]:
+    """Gives windows on every path: whole, the end, pieces cut anywhere, and searches for single characters."""
+    process = common_pb2.ProcessRef(pid=ground.pids[0])
+    for path in (*ground.paths, *(path.format(pid=process.pid, shop=ground.folder) for path in _HOSTILE)):
+        yield inspect_pb2.ReadTextRequest(process=process, path=path)
+    for path in (path for path in ground.paths if path.endswith((".log", ".yaml"))):
+        tail, offset = inspect_pb2.TEXT_START_TAIL, inspect_pb2.TEXT_START_OFFSET
+        for at in range(1, 2_000, 61):
+            yield inspect_pb2.ReadTextRequest(process=process, path=path, start=tail, max_bytes=at)
+            yield inspect_pb2.ReadTextRequest(process=process, path=path, start=offset, offset_bytes=at, max_bytes=at)
+        for pattern in ("[0-9a-f]{8}", "=.", "redacted", "(x)\\1"):
+            request = inspect_pb2.ReadTextRequest(process=process, path=path)
+            request.filter.pattern = pattern
+            yield request
 
 
 def _page_through(crawl: Crawl, caller: Caller, page_size: int, ground: Ground) -> None:

@@ -39,12 +39,16 @@ _INPUTS = (
     "agent",
     "client",
     "protos/gen",
+    "deploy",
+    "hatch_build.py",
     "pyproject.toml",
     "README.md",
     "LICENSE",
     "requirements/agent.txt",
+    "requirements/build.txt",
     "Dockerfile.agent",
 )
+_BUILT = frozenset({"compiled.json", "catalogue.bin"})
 
 
 def base_image(engine: Engine) -> str:
@@ -94,10 +98,15 @@ def _digest(base: str) -> str:
 
 
 def _input_files() -> Iterator[Path]:
-    for name in (*_INPUTS, "deploy/image.py"):
+    for name in _INPUTS:
         path = ROOT / name
         inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        yield from (file for file in inside if file.is_file() and "__pycache__" not in file.parts)
+        yield from (file for file in inside if file.is_file() and _is_input(file))
+
+
+def _is_input(file: Path) -> bool:
+    # What was compiled here is not copied.
+    return "__pycache__" not in file.parts and file.suffix != ".so" and file.name not in _BUILT
 
 
 def _run(command: list[str], *, seconds: float, environment: dict[str, str] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -118,6 +119,29 @@ def refusing(status: grpc.StatusCode, reason: str, **metadata: str) -> Answer:
 def giving(message: Message) -> Answer:
     """Makes an answer that is always this message."""
     return lambda _request, _context: message
+
+
+def reading(*lines: str, end: inspect_pb2.TextEnd.ValueType = inspect_pb2.TEXT_END_END_OF_FILE) -> Answer:
+    """Makes an answer that gives the lines of a log, as far as the filter lets them through."""
+
+    def answer(request: Message, _context: grpc.ServicerContext) -> Message:
+        asked = _as(inspect_pb2.ReadTextRequest, request)
+        shown = [line for line in lines if re.search(asked.filter.pattern, line)]
+        if asked.max_lines:
+            shown = (
+                shown[-asked.max_lines :] if asked.start == inspect_pb2.TEXT_START_TAIL else shown[: asked.max_lines]
+            )
+        return inspect_pb2.ReadTextResponse(
+            file=inspect_pb2.TextFile(
+                path=text(asked.path), size_bytes=sum(map(len, lines)), modify_time=Timestamp(seconds=NOON)
+            ),
+            lines=[inspect_pb2.TextLine(text=text(line)) for line in shown],
+            redaction=common_pb2.REDACTION_PROFILE_BALANCED,
+            redactions=[common_pb2.RedactionCount(rule_id="authorization", count=1)],
+            end=end,
+        )
+
+    return answer
 
 
 def text(value: str, *, truncated: bool = False) -> common_pb2.VisibleText:
@@ -241,6 +265,11 @@ def plain_answers() -> dict[str, Answer]:
                 path=text("/srv/shop"), entries=[file("app.yaml"), link, file("lib", inspect_pb2.FILE_TYPE_DIRECTORY)]
             ),
         ),
+        "ReadText": reading(
+            "2026-01-01T11:59:02Z INFO  checkout started",
+            "2026-01-01T11:59:07Z ERROR payment answers 502 authorization=[redacted:authorization]",
+            "2026-01-01T11:59:07Z WARN  retry 1 of 3",
+        ),
         "OpenSession": giving(access_pb2.OpenSessionResponse(session=session())),
         "GetSession": giving(access_pb2.GetSessionResponse(session=session())),
         "CloseSession": giving(access_pb2.CloseSessionResponse(session=closed)),
@@ -277,6 +306,11 @@ class _Inspect(inspect_pb2_grpc.InspectServiceServicer):
         self, request: inspect_pb2.ListDirectoryRequest, context: grpc.ServicerContext
     ) -> inspect_pb2.ListDirectoryResponse:
         return _as(inspect_pb2.ListDirectoryResponse, self._agent.answer("ListDirectory", request, context))
+
+    def ReadText(
+        self, request: inspect_pb2.ReadTextRequest, context: grpc.ServicerContext
+    ) -> Iterator[inspect_pb2.ReadTextResponse]:
+        yield _as(inspect_pb2.ReadTextResponse, self._agent.answer("ReadText", request, context))
 
 
 class _Access(access_pb2_grpc.AccessServiceServicer):

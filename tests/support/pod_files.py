@@ -44,9 +44,13 @@ spec:
           effect: permit
           permissions: [files.metadata, files.list]
           paths: ["{SHOP}", "{SHOP}/**"]
+        - id: shop-texts
+          effect: permit
+          permissions: [text.redacted]
+          paths: ["{SHOP}/**"]
         - id: no-keys
           effect: forbid
-          permissions: [files.metadata, files.list]
+          permissions: [files.metadata, files.list, text.redacted]
           paths: ["{SHOP}/keys", "{SHOP}/keys/**"]
     - name: visitor
       rules:

@@ -250,7 +250,12 @@ SURROUNDINGS: Final = (
 def longest_surviving_share(secret: bytes, shown: bytes) -> float:
     """Says which share of the secret, in one piece, is still in the text; 0.6 of it counts as a leak."""
     shown = _TOKEN.sub(b"\0", shown)
-    for length in range(len(secret), 0, -1):
+    # What survives in one piece survives in every shorter one, so the longest is found by halving.
+    least, most = 0, len(secret)
+    while least < most:
+        length = (least + most + 1) // 2
         if any(secret[start : start + length] in shown for start in range(len(secret) - length + 1)):
-            return length / len(secret)
-    return 0.0
+            least = length
+        else:
+            most = length - 1
+    return least / len(secret)

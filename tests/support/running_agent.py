@@ -50,6 +50,7 @@ spec:
         - {id: all-processes, effect: permit, permissions: [processes.list, processes.executable, processes.argv]}
         - {id: all-names, effect: permit, permissions: [env.presence, env.names], names: ["*"]}
         - {id: all-files, effect: permit, permissions: [files.metadata, files.list], paths: ["/**"]}
+        - {id: all-texts, effect: permit, permissions: [text.redacted], paths: ["/**/*.log", "/**/*.yaml"]}
   bindings:
     - {role: sre, callers: ["spiffe://test.leadglass/user/alice", "spiffe://test.leadglass/user/bob"]}
 """

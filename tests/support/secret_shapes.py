@@ -88,10 +88,26 @@ ARGUMENTS: Final[tuple[tuple[str, ...], ...]] = (
 FILE_NAMES: Final = ("backup-<github>.json", "password=<e1>", "<aws-id>.csv", "db.token=<jwt>")
 LINKS: Final = ("https://shop:<f1>@git.example/a.git", "/run/token=<f2>", "../<stripe>", "postgres://u:<f3>@db/x")
 
+# What stands in logs and in configuration, each a line of a file.
+TEXTS: Final = (
+    "12:00:01 INFO login user=shop password=<g1> ok",
+    '12:00:02 DEBUG {"level":"debug","db":{"user":"shop","password":"<g2>"},"ms":12}',
+    "12:00:03 DEBUG GET /items?api_key=<g3>&page=2 Authorization: Bearer <urlsafe>",
+    "12:00:04 WARN connect postgresql://shop:<g4>@db.internal:5432/shop failed",
+    "12:00:05 ERROR push to https://oauth2:<g5>@git.example/a.git: <github> was refused",
+    "  client_secret: <g6>",
+    "spring.datasource.password = <g7>",
+    "export AWS_SECRET_ACCESS_KEY='<g8>'",
+    "Server=db;User Id=sa;Password=<g9>;Encrypt=true",
+    "12:00:06 INFO key <stripe> of <slack>, token <jwt>",
+)
+
 
 def plant_shapes(*places: str) -> Planted:
     """Makes a secret for each place, and one for each `<KIND>` of the shapes."""
-    named = {kind for words in (*ARGUMENTS, FILE_NAMES, LINKS) for word in words for kind in _PLACE.findall(word)}
+    named = {
+        kind for words in (*ARGUMENTS, FILE_NAMES, LINKS, TEXTS) for word in words for kind in _PLACE.findall(word)
+    }
     planted = plant(*places, *sorted(named - _KINDS.keys()))
     return Planted(planted.by_place | {kind: make() for kind, make in _KINDS.items()})
 

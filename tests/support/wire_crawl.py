@@ -67,6 +67,19 @@ class Caller:
         return reply
 
 
+    def ask_for_stream(self, method: str, request: bytes) -> None:
+        """Calls a method that streams, and prints all its messages as one reply."""
+        stream: grpc.UnaryStreamMultiCallable[bytes, bytes] = self.channel.unary_stream(method)
+        call = stream(request, timeout=_SECONDS, metadata=self.metadata)
+        messages: list[bytes] = []
+        try:
+            messages.extend(call)
+        except grpc.RpcError as error:
+            _print(method, b"".join(messages), error)
+        else:
+            _print(method, b"".join(messages), call)
+
+
 def _print(method: str, reply: bytes, ended: grpc.Call | grpc.RpcError) -> None:
     parts = [reply]
     status = "?"
@@ -112,6 +125,10 @@ def crawl(channel: grpc.Channel) -> None:
         for method, request in _requests(process.ref):
             caller.ask(_INSPECT + method, request.SerializeToString())
             stranger.ask(_INSPECT + method, request.SerializeToString())
+        for path in _PATHS:
+            text = inspect_pb2.ReadTextRequest(process=process.ref, path=path).SerializeToString()
+            caller.ask_for_stream(f"{_INSPECT}ReadText", text)
+            stranger.ask_for_stream(f"{_INSPECT}ReadText", text)
     for service, methods in (
         (_INSPECT, ("ListProcesses", "ListEnvironment", "StatFiles", "ListDirectory", "ReadText")),
     ):

@@ -11,7 +11,7 @@ from leadglass_agent.audit.canonical import canonical
 from leadglass_agent.audit.chain import GENESIS, Head, append
 from leadglass_agent.audit.record import RECORD_BYTES, Event, EventKind, Ruling, body
 from leadglass_agent.clock import Instant
-from leadglass_agent.errors import Reason
+from leadglass_agent.errors import Reason, Severity
 
 _LATEST = Instant(unix_ns=2**63 - 1, boot_ns=2**63 - 1)
 _WORST = "🙂"  # twelve bytes of JSON, the most that one character takes
@@ -57,10 +57,13 @@ def test_every_field_of_an_event_reaches_the_record() -> None:
         arguments=(("m", "n"),),
         decision=Ruling.DENY,
         refusal=Reason.POLICY_DENIED,
+        severity=Severity.CRITICAL,
         detail="o",
         rows=0,
         masked=0,
         reply_bytes=0,
+        redaction="t",
+        redactions=(("u", 1),),
         duration_us=0,
         facts=(("p", True), ("q", 3), ("r", "s")),
     )
@@ -140,6 +143,8 @@ def test_a_record_with_every_field_at_its_longest_fits_and_keeps_some_arguments(
         rows=2**64 - 1,
         masked=2**64 - 1,
         reply_bytes=2**64 - 1,
+        redaction=long,
+        redactions=tuple((f"rule-{number}", 2**64 - 1) for number in range(300)),
         duration_us=2**64 - 1,
         facts=tuple((f"fact-{number}", long) for number in range(100)),
     )

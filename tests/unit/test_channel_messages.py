@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadglass_agent.errors import Reason
-from leadglass_agent.policy.model import RuleId
+from leadglass_agent.policy.model import Profile, RuleId
 from leadglass_agent.policy.scope import Scope, ScopeRule
 from leadglass_agent.processes.frames import MAX_FRAME, ChannelError
 from leadglass_agent.processes.messages import (
@@ -27,6 +27,8 @@ from leadglass_agent.processes.messages import (
     ProcessesRequest,
     RefusedAnswer,
     Request,
+    TextAnswer,
+    TextRequest,
     decode_answer,
     decode_part,
     decode_request,
@@ -34,8 +36,18 @@ from leadglass_agent.processes.messages import (
     encode_part,
     encode_request,
 )
+from leadglass_agent.redaction.escape import Visible
 from leadglass_agent.sandbox.posture import Role, read_posture
-from leadglass_agent.views.rows import ProcessRef
+from leadglass_agent.views.rows import (
+    ProcessRef,
+    TextEnd,
+    TextFile,
+    TextFilter,
+    TextLine,
+    TextPage,
+    TextQuery,
+    TextStart,
+)
 
 Decode: TypeAlias = Callable[[bytes], object]
 
@@ -64,10 +76,22 @@ REQUESTS: tuple[Request, ...] = (
         5, _DEADLINE, process=_REF, scope_list=_SCOPE, scope_metadata=None, path="/srv", after_index=0, limit=10
     ),
 )
+_TEXT_QUERY = TextQuery("/srv/app.log", TextStart.TAIL, 0, 10, 4_096, True, TextFilter("a+", False, True, 1, 2))  # noqa: FBT003 - fields of a message
+REQUESTS += (TextRequest(6, _DEADLINE, process=_REF, scope=_SCOPE, query=_TEXT_QUERY, stream=3, close=False),)
 ANSWERS: tuple[Answer, ...] = (
     RefusedAnswer(Reason.PROCESS_NOT_FOUND, "gone"),
     AgentAnswer(40, (read_posture(Role.READER),)),
     FilesAnswer(()),
+    TextAnswer(
+        TextPage(
+            stream=6,
+            redaction=Profile.STRICT,
+            file=TextFile(Visible("/srv/app.log", truncated=False), 10, 1, 0, starts_within_line=False),
+            lines=(TextLine(Visible("a [redacted:token]", truncated=False), is_context=True),),
+            redactions=(("token", 1),),  # type: ignore[arg-type] # as it is on the wire
+            end=TextEnd.END_OF_FILE,
+        )
+    ),
 )
 _DECODERS: tuple[Decode, ...] = (decode_request, decode_answer, decode_part)
 _WIRE = tuple(encode_request(request) for request in REQUESTS) + tuple(

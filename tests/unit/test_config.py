@@ -92,6 +92,11 @@ def test_each_key_is_needed_and_known(number: int) -> None:
         ("  audit:", "  unsafeRunAsRoot: 1\n  audit:"),
         ("  audit:", "  telemetry: {exporter: otlp}\n  audit:"),
         ("  audit:", "  telemetry: {exporter: stdout, endpoint: x}\n  audit:"),
+        ("  audit:", "  secretMounts: /run/secrets\n  audit:"),
+        ("  audit:", "  secretMounts: [secrets]\n  audit:"),
+        ("  audit:", "  secretMounts: [/run/../secrets]\n  audit:"),
+        ("  audit:", "  secretMounts: [/]\n  audit:"),
+        ("  audit:", f"  secretMounts: [{', '.join(['/s'] * 33)}]\n  audit:"),
         ("  audit:", "  insecure: true\n  audit:"),
         ("  audit:", "  listen: 127.0.0.1:1\n  audit:"),
     ],
@@ -105,6 +110,14 @@ def test_the_place_of_a_wrong_value_is_its_own() -> None:
     place = _PLACE.fullmatch(_error(_GOOD.replace("127.0.0.1:7443", "nowhere")))
     assert place is not None
     assert _LINES[int(place[1]) - 1].startswith("  listen:")
+
+
+def test_secret_mounts_are_read() -> None:
+    config = parse_config(
+        _GOOD.replace("  audit:", "  secretMounts: [/etc/shop, /run/a b]\n  audit:").encode(), "agent.yaml"
+    )
+    assert config.secret_mounts == ("/etc/shop", "/run/a b")
+    assert parse_config(_GOOD.encode(), "agent.yaml").secret_mounts == ()
 
 
 @pytest.mark.parametrize("text", ["", "---\n", "[]", "null", "spec: {}", _GOOD + "---\n" + _GOOD, "a: &a [*a]"])

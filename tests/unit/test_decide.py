@@ -15,15 +15,17 @@ from leadglass_agent.policy.model import (
     Effect,
     Permission,
     Policy,
+    Profile,
     Role,
     Rule,
     RuleId,
     SessionLimits,
     SpiffeId,
 )
-from leadglass_agent.policy.scope import Scope, ScopeRule
+from leadglass_agent.policy.parse import parse_policy
+from leadglass_agent.policy.scope import ProcessFacts, Scope, ScopeRule
 from leadglass_agent.policy.ticket import parse_ticket_pattern
-from policies import ALICE, LIMITS, MALLORY, policy_of
+from policies import ALICE, LIMITS, MALLORY, policy_of, policy_text
 
 if TYPE_CHECKING:
     from random import Random
@@ -170,3 +172,36 @@ def test_the_listed_permissions_are_those_that_would_be_allowed(policy: Policy) 
     assert all(
         isinstance(decide(policy, ALICE, permission), Allow) is (permission in listed) for permission in Permission
     )
+
+
+_TEXTS = """
+    - {id: plain, effect: permit, permissions: [text.redacted], paths: [/srv/**]}
+    - {id: loose, effect: permit, permissions: [text.redacted], paths: [/srv/a/**], redaction: balanced}
+    - {id: tight, effect: permit, permissions: [text.redacted], paths: [/srv/a/b/**], redaction: strict}
+    - {id: argv, effect: permit, permissions: [processes.argv], processes: [{names: [web]}], redaction: balanced}
+"""
+
+
+def test_the_stricter_of_the_profiles_that_rules_ask_for_holds() -> None:
+    decision = decide(policy_of(_TEXTS), ALICE, Permission.TEXT_REDACTED)
+    assert isinstance(decision, Allow)
+
+    asked = [decision.scope.redaction(path) for path in ("/srv/x", "/srv/a/x", "/srv/a/b/x", "/other")]
+    assert asked == [None, Profile.BALANCED, Profile.STRICT, None]
+
+
+def test_a_rule_s_profile_is_for_the_processes_that_it_selects() -> None:
+    decision = decide(policy_of(_TEXTS), ALICE, Permission.PROCESSES_ARGV)
+    assert isinstance(decision, Allow)
+
+    web, other = (ProcessFacts(pid=1, uid=0, name=name, executable=None) for name in ("web", "other"))
+    assert decision.scope.narrow(web).redaction() is Profile.BALANCED
+    assert decision.scope.narrow(other).redaction() is None
+
+
+def test_the_policy_s_own_profile_is_that_of_every_rule() -> None:
+    text = policy_text(_TEXTS.replace(", redaction: balanced", "")).replace("spec:\n", "spec:\n  redaction: strict\n")
+    decision = decide(parse_policy(text.encode(), "policy.yaml"), ALICE, Permission.TEXT_REDACTED)
+    assert isinstance(decision, Allow)
+
+    assert decision.scope.redaction("/srv/a/x") is Profile.STRICT

@@ -23,7 +23,7 @@ _TEXTS = st.one_of(
 
 
 def _clean(data: bytes) -> Clean:
-    return mask(data, ())
+    return mask(data, [])
 
 
 def _unescaped(text: str) -> bytes:

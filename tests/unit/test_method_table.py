@@ -87,12 +87,19 @@ def test_every_permission_opens_something() -> None:
     assert used == set(Permission)
 
 
-def test_no_rpc_streams_and_none_takes_or_gives_bytes() -> None:
+def test_a_row_that_streams_where_the_contract_does_not_stops_the_start() -> None:
+    for at, method in enumerate(METHODS):
+        changed = replace(method, stream_seconds=0.0 if method.stream_seconds else 60.0)
+        with pytest.raises(MethodTableError):
+            method_table([*METHODS[:at], changed, *METHODS[at + 1 :]])
+
+
+def test_one_rpc_streams_its_reply_and_none_takes_or_gives_bytes() -> None:
     for descriptor in (inspect_pb2.DESCRIPTOR, access_pb2.DESCRIPTOR, agent_pb2.DESCRIPTOR):
         for service in descriptor.services_by_name.values():
             for method in service.methods:
                 assert not method.client_streaming
-                assert not method.server_streaming
+                assert method.server_streaming == (method.name == "ReadText")
         for message in descriptor.message_types_by_name.values():
             for field in message.fields:
                 assert field.type != field.TYPE_BYTES, f"{field.full_name} could hold content"

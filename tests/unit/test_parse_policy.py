@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadglass_agent.policy.decide import Allow, decide, permissions_of, session_limits
-from leadglass_agent.policy.model import Effect, Permission, ProcessSelector, Rule, RuleId, SpiffeId
+from leadglass_agent.policy.model import Effect, Permission, ProcessSelector, Profile, Rule, RuleId, SpiffeId
 from leadglass_agent.policy.parse import parse_policy
 from leadglass_agent.policy.parse_limits import DEFAULTS
 from leadglass_agent.policy.ticket import TicketPatternError, parse_ticket_pattern
@@ -110,7 +110,11 @@ def test_a_policy_without_roles_is_one_that_permits_nothing() -> None:
         ("- {id: a, effect: permit, permissions: [env.names], names: ['**']}", "'**' is for whole path segments"),
         ("- {id: a, effect: permit, permissions: [env.names, processes.list], names: [A]}", "env permissions alone"),
         ("- {id: a, effect: forbid, permissions: [session.open], names: [A]}", "env permissions alone"),
-        ("- {id: a, effect: forbid, permissions: [files.list, env.names], paths: [/a]}", "files permissions alone"),
+        ("- {id: a, effect: forbid, permissions: [files.list, env.names], paths: [/a]}", "and text permissions alone"),
+        ("- {id: a, effect: permit, permissions: [text.redacted]}", "must say which 'paths'"),
+        ("- {id: a, effect: permit, permissions: [text.redacted], paths: [/a], redaction: x}", "'x' is not one"),
+        ("- {id: a, effect: permit, permissions: [files.list], paths: [/a], redaction: strict}", "'redaction' goes"),
+        ("- {id: a, effect: forbid, permissions: [text.redacted], redaction: strict}", "'redaction' goes with"),
         ("- {id: a, effect: permit, permissions: [agent.self], processes: [{uids: [1]}]}", "does not go with"),
         ("- {id: a, effect: permit, permissions: [processes.list], processes: []}", "expected `array` of length >= 1"),
         ("- {id: a, effect: permit, permissions: [processes.list], processes: [{}]}", "a process selector needs"),
@@ -324,3 +328,16 @@ def test_a_policy_with_pieces_replaced_is_a_policy_or_a_document_error(changes: 
 def test_a_policy_with_bytes_cut_out_is_a_policy_or_a_document_error(at: int, cut: int, put: bytes) -> None:
     text = _GOOD.encode()
     read(text[:at] + put + text[at + cut :])
+
+
+def test_a_policy_that_masks_all_text_strictly_takes_no_rule_that_asks_for_less() -> None:
+    rules = "- {id: a, effect: permit, permissions: [text.redacted], paths: [/a], redaction: %s}"
+    for profile, is_taken in (("strict", True), ("balanced", False)):
+        text = policy_text(rules % profile).replace("spec:\n", "spec:\n  redaction: strict\n")
+        if is_taken:
+            assert parse_policy(text.encode(), "policy.yaml").redaction is Profile.STRICT
+        else:
+            with pytest.raises(DocumentError, match="would have no effect"):
+                parse_policy(text.encode(), "policy.yaml")
+    with pytest.raises(DocumentError):
+        parse_policy(policy_text(OPEN).replace("spec:\n", "spec:\n  redaction: balanced\n").encode(), "policy.yaml")

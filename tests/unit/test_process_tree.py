@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leadglass_agent.policy.model import ProcessSelector, RuleId
+from leadglass_agent.policy.model import ProcessSelector, Profile, RuleId
 from leadglass_agent.policy.scope import Scope, ScopeRule
 from leadglass_agent.redaction.escape import Visible
-from leadglass_agent.redaction.redactor import Redactor
 from leadglass_agent.views import procfs
 from leadglass_agent.views.process_tree import DEFAULT_LIMITS, ProcessLimits, ProcessQuery, list_processes
+from leadglass_agent.views.redactors import build_redactors
 from leadglass_agent.views.rows import ProcessRow, Unavailable
 from sample_processes import EVERYTHING, OnDisk, forked, lay_out, processes_named, running
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from leadglass_agent.views.procfs import ProcRoot
     from leadglass_agent.views.rows import ProcessPage
 
-REDACTOR = Redactor()
+REDACTORS = build_redactors()
 NOTHING = Scope()
 
 
@@ -46,7 +46,7 @@ def _page(
     scope: Scope = EVERYTHING,
     limits: ProcessLimits = DEFAULT_LIMITS,
 ) -> ProcessPage:
-    return list_processes(proc, REDACTOR, scope, EVERYTHING, EVERYTHING, query, limits)
+    return list_processes(proc, REDACTORS, scope, EVERYTHING, EVERYTHING, query, limits)
 
 
 def _rows(proc: ProcRoot, query: ProcessQuery, scope: Scope = EVERYTHING) -> dict[int, ProcessRow]:
@@ -177,7 +177,9 @@ def test_a_tree_of_thousands_of_generations_is_followed(tmp_path: Path) -> None:
 
 
 def test_a_page_ends_at_its_bounds_and_the_next_goes_on_behind_it(tmp_path: Path) -> None:
-    proc = procfs.open_proc(lay_out(tmp_path, *(OnDisk(pid, arguments=b"x" * 500 + b"\0") for pid in range(1, 21))))
+    proc = procfs.open_proc(
+        lay_out(tmp_path, *(OnDisk(pid, arguments=_words("x", 500).encode() + b"\0") for pid in range(1, 21)))
+    )
     for limits, query in (
         (ProcessLimits(text_bytes=2_000), ProcessQuery()),
         (ProcessLimits(looked_at=4), ProcessQuery()),
@@ -234,7 +236,7 @@ def test_a_thread_is_no_process_although_its_number_opens(proc: ProcRoot) -> Non
 def test_executable_and_arguments_need_their_own_scope(tmp_path: Path) -> None:
     proc = procfs.open_proc(lay_out(tmp_path, OnDisk(1, name=b"one"), OnDisk(2, name=b"two")))
     for executable, argv in itertools.product((None, NOTHING, processes_named("two")), repeat=2):
-        rows = list_processes(proc, REDACTOR, EVERYTHING, executable, argv, ProcessQuery()).rows
+        rows = list_processes(proc, REDACTORS, EVERYTHING, executable, argv, ProcessQuery()).rows
         assert (rows[0].executable, rows[0].arguments) == (Unavailable.NOT_PERMITTED, Unavailable.NOT_PERMITTED)
         shown = [scope == processes_named("two") for scope in (executable, argv)]
         assert [not isinstance(value, Unavailable) for value in (rows[1].executable, rows[1].arguments)] == shown
@@ -247,7 +249,7 @@ def test_a_selector_on_the_executable_sees_the_link_even_if_the_caller_does_not(
     )
     selector = ProcessSelector(executables=("/usr/bin/*",))
     scope = Scope(permits=(ScopeRule(RuleId("r"), processes=(selector,)),))
-    page = list_processes(proc, REDACTOR, scope, None, None, ProcessQuery())
+    page = list_processes(proc, REDACTORS, scope, None, None, ProcessQuery())
     assert _pids(page) == [1]
     assert _rows(proc, ProcessQuery())[2].executable == Visible("/opt/b (deleted)", truncated=False)
     proc.close()
@@ -285,6 +287,11 @@ def test_processes_that_come_and_go_while_the_list_is_read_break_nothing(proc: P
         thread.join()
 
 
+def _words(letter: str, length: int) -> str:
+    """Makes harmless text: a single long word could be a token."""
+    return (f"{letter * 3} " * length)[:length]
+
+
 def test_arguments_keep_their_boundaries_within_every_bound(tmp_path: Path) -> None:
     cases = {
         1: (b"a\0\0b\0", ["a", "", "b"], False),
@@ -292,11 +299,11 @@ def test_arguments_keep_their_boundaries_within_every_bound(tmp_path: Path) -> N
         3: (b"\0", [""], False),
         4: (b"title without an end", ["title without an end"], False),
         5: (b"x\0" * 300, ["x"] * 256, True),
-        6: (b"a\0" + b"y" * 70_000 + b"\0", ["a"], True),
-        7: (b"y" * 70_000, [], True),
-        8: (b"y" * 2_000 + b"\0b\0", ["y" * 1_024, "b"], False),
-        9: ((b"z" * 1_024 + b"\0") * 5, ["z" * 1_024] * 4, True),
-        10: ((b"z" * 1_000 + b"\0") * 5, ["z" * 1_000] * 4 + ["z" * 96], False),
+        6: (b"a\0" + _words("y", 70_000).encode() + b"\0", ["a"], True),
+        7: (_words("y", 70_000).encode(), [], True),
+        8: (_words("y", 2_000).encode() + b"\0b\0", [_words("y", 1_024), "b"], False),
+        9: ((_words("z", 1_024).encode() + b"\0") * 5, [_words("z", 1_024)] * 4, True),
+        10: ((_words("z", 1_000).encode() + b"\0") * 5, [_words("z", 1_000)] * 4 + [_words("z", 96)], False),
     }
     proc = procfs.open_proc(lay_out(tmp_path, *(OnDisk(pid, arguments=case[0]) for pid, case in cases.items())))
     rows = _rows(proc, ProcessQuery())
@@ -317,4 +324,23 @@ def test_a_masked_argument_is_counted_and_named(tmp_path: Path) -> None:
     assert texts[1].startswith("--password=[redacted:")
     assert secret not in repr(page)
     assert page.masked == 1
+    proc.close()
+
+
+def test_command_lines_are_masked_strictly_unless_their_rules_ask_for_less(tmp_path: Path) -> None:
+    on_disk = (OnDisk(1, name=b"web", arguments=b"a\0"), OnDisk(2, name=b"other", arguments=b"b\0"))
+    proc = procfs.open_proc(lay_out(tmp_path, *on_disk))
+    web = ScopeRule(RuleId("web"), processes=(ProcessSelector(names=("web",)),), redaction=Profile.BALANCED)
+    mixed = Scope(permits=(ScopeRule(RuleId("all")), web))
+
+    def profile(argv: Scope | None, pid: int) -> Profile:
+        return list_processes(proc, REDACTORS, EVERYTHING, None, argv, ProcessQuery(pids=(pid,))).redaction
+
+    assert [profile(argv, 1) for argv in (None, EVERYTHING, mixed)] == [
+        Profile.STRICT,
+        Profile.STRICT,
+        Profile.BALANCED,
+    ]
+    assert profile(mixed, 2) is Profile.STRICT
+    assert list_processes(proc, REDACTORS, EVERYTHING, None, mixed, ProcessQuery()).redaction is Profile.BALANCED
     proc.close()

@@ -16,8 +16,8 @@ from leadglass_agent.processes.messages import (
     encode_request,
 )
 from leadglass_agent.processes.reader import Reader
-from leadglass_agent.redaction.redactor import Redactor
 from leadglass_agent.views.procfs import open_proc
+from leadglass_agent.views.redactors import build_redactors
 
 _LATER_NS = 60_000_000_000
 
@@ -26,7 +26,7 @@ def test_a_request_that_nobody_waits_for_any_more_is_not_answered() -> None:
     ours, theirs = socket.socketpair()
     stop, stopper = socket.socketpair()
     proc = open_proc()
-    reader = threading.Thread(target=Reader(theirs, stop, proc, Redactor()).run)
+    reader = threading.Thread(target=Reader(theirs, stop, proc, build_redactors()).run)
     reader.start()
     try:
         now = time.monotonic_ns()

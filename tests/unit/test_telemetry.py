@@ -13,6 +13,7 @@ import pytest
 
 from leadglass.v1 import access_pb2, agent_pb2, common_pb2, inspect_pb2
 from leadglass_agent.api.methods import METHODS
+from leadglass_agent.views.redactors import build_redactors
 from planted_secrets import Planted, plant
 from running_agent import CALL_SECONDS, TICKET, running_agent
 from sample_processes import running
@@ -121,7 +122,13 @@ def test_what_is_exported_has_the_convention_s_names_and_nothing_of_caller_or_ta
         assert attributes["rpc.response.status_code"] in grpc.StatusCode.__members__
         assert "description" not in _object(span["status"])
     metrics = _metrics(documents)
-    assert {metric["name"] for metric in metrics} == {"rpc.server.call.duration"}
+    assert {metric["name"] for metric in metrics} == {"rpc.server.call.duration", "leadglass.redactions"}
+    masks = [point for metric in metrics if metric["name"] == "leadglass.redactions" for point in _points(metric)]
+    # Only the argument was masked; the label is the rule, and the value is how often.
+    assert {str(_object(point["attributes"])["rule"]) for point in masks} <= build_redactors().rule_ids
+    assert {frozenset(_object(point["attributes"])) for point in masks} == {frozenset({"rule"})}
+    assert {point["value"] for point in masks} == {1}
+    metrics = [metric for metric in metrics if metric["name"] == "rpc.server.call.duration"]
     assert {metric["unit"] for metric in metrics} == {"s"}
     points = [point for metric in metrics for point in _points(metric)]
     assert {key for point in points for key in _object(point["attributes"])} == _ATTRIBUTES

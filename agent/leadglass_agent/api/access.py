@@ -53,7 +53,7 @@ def get_session(wire: bytes) -> Question:
 
     async def answer(ports: Ports, call: Call) -> Reply:
         session = ports.sessions.show(session_id, call.caller.spiffe_id, call.caller.key_digest, call.now)
-        return Reply(access_pb2.GetSessionResponse(session=_message(session, call)))
+        return Reply(access_pb2.GetSessionResponse(session=_message(session, call)), own_words=_words(session))
 
     return Question(arguments=(("session_id", session_id),), answer=answer)
 
@@ -70,7 +70,8 @@ def close_session(wire: bytes) -> Question:
         session = ports.sessions.close(session_id, caller.spiffe_id, caller.key_digest, call.now)
         # An end by time has its own record, from the sweep; a session that had ended before gets no second one.
         events = (session_event(EventKind.SESSION_ENDED, session, call.policy.digest),) if was_open else ()
-        return Reply(access_pb2.CloseSessionResponse(session=_message(session, call)), events=events)
+        message = access_pb2.CloseSessionResponse(session=_message(session, call))
+        return Reply(message, events=events, own_words=_words(session))
 
     return Question(arguments=(("session_id", session_id),), answer=answer)
 
@@ -94,6 +95,11 @@ def _session_id(session_id: str) -> str:
         detail = "the session id is empty or too long"
         raise SessionUnknown(detail)
     return session_id
+
+
+def _words(session: Session) -> tuple[str, ...]:
+    """Gives what the caller wrote when it opened the session."""
+    return session.reason, session.ticket
 
 
 def _message(session: Session, call: Call) -> access_pb2.Session:

@@ -9,11 +9,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from leadglass_agent.access.budget import CallBudget
-from leadglass_agent.api.question import Call, Ports
+from leadglass_agent.access.session import SessionState
+from leadglass_agent.api import known_values
+from leadglass_agent.api.places import StreamPlaces
+from leadglass_agent.api.question import Call, LiveCall, Ports, Question, Reply, StreamQuestion
+from leadglass_agent.api.trail import Trail
 from leadglass_agent.audit.record import Event, EventKind, Ruling
 from leadglass_agent.errors import (
     InternalError,
@@ -22,6 +27,7 @@ from leadglass_agent.errors import (
     RateLimited,
     Reason,
     Refusal,
+    SessionEnded,
     SessionMissing,
     TimedOut,
 )
@@ -41,8 +47,12 @@ if TYPE_CHECKING:
 
 _UNKNOWN_METHOD_SECONDS = 1.0
 _CALLS_OUTSIDE_A_MINUTE = 600
+_RECHECK_SECONDS = 1.0
+_UNREAD_SECONDS = 30.0  # a caller that takes no message for this long is gone, or wants to hold a place
 
 Receive: TypeAlias = Callable[[], Awaitable[bytes]]
+Send: TypeAlias = Callable[[bytes], Awaitable[None]]
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,52 +88,81 @@ class Gate:
         self._clock = clock
         self._refusals = refusals
         self._outside = CallBudget()
+        self._places = StreamPlaces()
 
     async def answer(self, name: str, method: Method | None, receive: Receive, peer: Peer) -> bytes:
         """Answers one call; every end of it, wanted or not, is in the audit log before the caller sees it.
 
         Of a flood of refusals the log holds the first ones and a count of the rest.
         """
+        return await self._recorded(name, method, peer, lambda trail: self._steps(method, receive, peer, trail))
+
+    async def relay(self, name: str, method: Method, receive: Receive, send: Send, peer: Peer) -> None:
+        """Answers one call with a stream of messages, each sent when the caller took the one before.
+
+        Identity, session and policy are asked again each second; the first no ends the stream.
+        """
+        await self._recorded(name, method, peer, lambda trail: self._stream(method, receive, send, peer, trail))
+
+    async def _recorded(
+        self, name: str, method: Method | None, peer: Peer, run: Callable[[Trail], Awaitable[_Result]]
+    ) -> _Result:
+        """Runs the steps of a call within its time, and records the refusal that they end in."""
         call_id = secrets.token_hex(8)
-        policy = self._policy
-        trail = _Trail(
+        trail = Trail(
             Event(
                 kind=EventKind.INTENT,
                 call_id=call_id,
                 method=name,
                 peer=peer.address,
-                policy_digest=policy.digest,
+                policy_digest=self._policy.digest,
             ),
+            self._policy,
         )
         started = self._clock()
         try:
             async with asyncio.timeout(_seconds(method, peer)):
-                return await self._steps(method, receive, peer, policy, trail)
+                return await run(trail)
         except Refusal as error:
             # What the reader did not foresee comes as a refusal too, and has no id of this call yet.
             refusal = InternalError(str(error), error_id=call_id) if error.reason is Reason.INTERNAL else error
         except TimeoutError:
             refusal = TimedOut("the call's deadline passed")
         except asyncio.CancelledError:
-            refusal = TimedOut("the caller went away")
-            await asyncio.shield(self._refuse(refusal, trail, started))
+            await asyncio.shield(self._refuse(TimedOut("the caller went away"), trail, started))
             raise
         except Exception as error:  # noqa: BLE001 - the one place where the unforeseen ends; its text may hold values
             refusal = InternalError(type(error).__name__, error_id=call_id)
         await self._refuse(refusal, trail, started)
         raise refusal
 
-    async def _steps(
-        self,
-        method: Method | None,
-        receive: Receive,
-        peer: Peer,
-        policy: Policy,
-        trail: _Trail,
-    ) -> bytes:
+    async def _steps(self, method: Method | None, receive: Receive, peer: Peer, trail: Trail) -> bytes:
         """Takes the eight steps; the trail keeps what is known for the record of a refusal."""
         started = self._clock()
 
+        # 1 to 5
+        call, question = await self._enter(method, receive, peer, trail, started)
+        if not isinstance(question, Question):
+            raise MethodUnknown
+
+        # 6 view: bounded rows from the reader or a file worker, or the session book
+        reply = await question.answer(self._ports, call)
+
+        # 7 redaction: the rows were made of Clean text in the process that read them; from here on there are only bytes
+        #   and the barrier, which knows the pod's own secrets, looks through these bytes
+        sealed = await self._seal(reply, call, trail)
+
+        # 8 outcome: on disk before the reply leaves
+        for event in reply.events:
+            await self._audit.append(replace(event, call_id=trail.event.call_id))
+        self._count(trail, reply, sealed)
+        await self._outcome(trail, started)
+        return sealed
+
+    async def _enter(
+        self, method: Method | None, receive: Receive, peer: Peer, trail: Trail, started: Instant
+    ) -> tuple[Call, Question | StreamQuestion]:
+        """Takes the first five steps, after which something may be read."""
         # 1 identity: exactly one SPIFFE id, TLS 1.3, not resumed, not expired; on every call
         caller = authenticate(peer.auth, peer.address, self._trust_domain, started.unix_ns / 1e9)
         trail.add(caller=caller.spiffe_id, key_digest=caller.key_digest, certificate_serial=caller.serial)
@@ -132,7 +171,8 @@ class Gate:
         if method is None:
             raise MethodUnknown
         trail.add(permission=method.needs.value)
-        question = method.question(await receive())
+        trail.request = await receive()
+        question = method.question(trail.request)
         trail.add(arguments=question.arguments)
         if question.target is not None:
             trail.add(target_pid=question.target.pid, target_start_ticks=question.target.start_ticks)
@@ -143,43 +183,105 @@ class Gate:
             trail.add(session_id=session.session_id, ticket=session.ticket)
 
         # 4 policy: no rule = no
-        allow = _permit(policy, caller, method.needs)
+        allow = _permit(trail.policy, caller, method.needs)
         trail.add(rules=tuple(str(rule) for rule in allow.rules))
-        widened = {permission: _scope(policy, caller, permission) for permission in method.widens}
+        widened = {permission: _scope(trail.policy, caller, permission) for permission in method.widens}
 
         # 5 intent: on disk before anything is read
         trail.is_announced = True
         await self._audit.append(trail.event)
-
-        # 6 view: bounded rows from the reader or a file worker, or the session book
         call = Call(
             caller=caller,
             session=session,
-            policy=policy,
+            policy=trail.policy,
             scope=allow.scope,
             widened=widened,
             now=started,
             seconds=method.deadline_seconds,
         )
-        reply = await question.answer(self._ports, call)
+        return call, question
 
-        # 7 redaction: the rows were made of Clean text in the process that read them; from here on there are only bytes
+    async def _stream(self, method: Method, receive: Receive, send: Send, peer: Peer, trail: Trail) -> None:
+        """Takes steps 1 to 5 once, 6 and 7 for each message, 8 before the last one; 1, 3 and 4 again each second."""
+        started = self._clock()
+        call, question = await self._enter(method, receive, peer, trail, started)
+        if not isinstance(question, StreamQuestion):
+            raise MethodUnknown
+        live = LiveCall(call, _seconds(method, peer))
+        with self._places.taken(call.caller.spiffe_id):
+            pumping = asyncio.create_task(self._pump(question, live, send, trail, started))
+            holding = asyncio.create_task(self._hold(method, peer, live))
+            try:
+                await asyncio.wait((pumping, holding), return_when=asyncio.FIRST_COMPLETED)
+                # A no that came at the same moment as the end goes first.
+                (holding if holding.done() else pumping).result()
+            except asyncio.CancelledError:
+                # Going away is how a caller ends a stream that follows a file: what it saw until then is its outcome.
+                if not trail.is_answered:
+                    trail.is_answered = True
+                    trail.add(detail="the caller, or its deadline, ended the stream")
+                    await asyncio.shield(self._outcome(trail, started))
+                raise
+            finally:
+                for task in (pumping, holding):
+                    task.cancel()
+                await asyncio.gather(pumping, holding, return_exceptions=True)
+
+    async def _pump(self, question: StreamQuestion, live: LiveCall, send: Send, trail: Trail, started: Instant) -> None:
+        """Sends message after message; the next one is read when the one before has been taken."""
+        async with aclosing(question.answers(self._ports, live)) as replies:
+            async for reply in replies:
+                sealed = await self._seal(reply, live.call, trail)
+                self._count(trail, reply, sealed)
+                if reply.is_last:
+                    await self._outcome(trail, started)
+                    trail.is_answered = True
+                async with asyncio.timeout(_UNREAD_SECONDS):
+                    await send(sealed)
+
+    async def _hold(self, method: Method, peer: Peer, live: LiveCall) -> None:
+        """Asks each second whether the caller still may; raises the refusal, and never returns otherwise.
+
+        It is no use of the session: one that only follows a file ends by its idle time, too.
+        """
+        while True:
+            await asyncio.sleep(_RECHECK_SECONDS)
+            now = self._clock()
+            caller = authenticate(peer.auth, peer.address, self._trust_domain, now.unix_ns / 1e9)
+            if live.call.session is not None:
+                session_id = live.call.session.session_id
+                session = self._ports.sessions.show(session_id, caller.spiffe_id, caller.key_digest, now)
+                if session.state is not SessionState.OPEN:
+                    raise SessionEnded
+            policy = self._policy
+            allow = _permit(policy, caller, method.needs)
+            widened = {permission: _scope(policy, caller, permission) for permission in method.widens}
+            live.call = replace(live.call, policy=policy, scope=allow.scope, widened=widened, now=now)
+
+    async def _seal(self, reply: Reply, call: Call, trail: Trail) -> bytes:
+        """Makes the bytes that leave; each message of each call passes here and nowhere else."""
         sealed = reply.message.SerializeToString()
+        pid = trail.event.target_pid or 0
+        own_words = trail.own_words(call, reply)
+        await known_values.check(self._ports.reader, sealed, own_words, pid, call.seconds)
+        if reply.running_text:
+            running = trail.run_on(reply)
+            await known_values.check(self._ports.reader, running, own_words, pid, call.seconds)
+        return sealed
 
-        # 8 outcome: on disk before the reply leaves
-        for event in reply.events:
-            await self._audit.append(replace(event, call_id=trail.event.call_id))
+    def _count(self, trail: Trail, reply: Reply, sealed: bytes) -> None:
+        trail.count(reply, len(sealed))
+        self._ports.count_redactions(dict(reply.redactions))
+
+    async def _outcome(self, trail: Trail, started: Instant) -> None:
+        """Writes the record of what was answered; raises AuditUnavailable, so that the answer does not leave."""
         outcome = replace(
             trail.event,
             kind=EventKind.OUTCOME,
             decision=Ruling.ALLOW,
-            rows=reply.rows,
-            masked=reply.masked,
-            reply_bytes=len(sealed),
             duration_us=(self._clock().boot_ns - started.boot_ns) // 1_000,
         )
         await self._audit.append(outcome)
-        return sealed
 
     def _session(self, method: Method, peer: Peer, caller: Caller, now: Instant) -> Session | None:
         if not method.in_session:
@@ -193,11 +295,13 @@ class Gate:
             raise SessionMissing(detail)
         return self._ports.sessions.use(peer.session_ids[0], caller.spiffe_id, caller.key_digest, now)
 
-    async def _refuse(self, refusal: Refusal, trail: _Trail, started: Instant) -> None:
+    async def _refuse(self, refusal: Refusal, trail: Trail, started: Instant) -> None:
         """Writes the record of a refusal, or counts it within a flood.
 
         Raises AuditUnavailable in the refusal's place if the record cannot be written.
         """
+        if trail.is_answered:
+            return
         # An intent on disk always gets its answer there: its own rate, of session or method, bounds those.
         counted = trail.event.caller or _host(trail.event.peer)
         if not trail.is_announced and not self._refusals.is_recorded(counted, self._clock()):
@@ -207,21 +311,13 @@ class Gate:
             kind=EventKind.REFUSED,
             decision=Ruling.DENY,
             refusal=refusal.reason,
+            severity=refusal.severity,
             detail=str(refusal),
             duration_us=(self._clock().boot_ns - started.boot_ns) // 1_000,
         )
+        if refusal.severity is not None:
+            self._ports.count_withheld()
         await self._audit.append(record)
-
-
-class _Trail:
-    """The event that grows while a call takes its steps, and whether its intent was given to the log."""
-
-    def __init__(self, event: Event) -> None:
-        self.event = event
-        self.is_announced = False
-
-    def add(self, **fields: str | int | tuple[str, ...] | tuple[tuple[str, str], ...]) -> None:
-        self.event = replace(self.event, **fields)  # type: ignore[arg-type] # the names are Event's own; mypy cannot spread them
 
 
 def _permit(policy: Policy, caller: Caller, permission: Permission) -> Allow:
@@ -245,7 +341,9 @@ def _scope(policy: Policy, caller: Caller, permission: Permission) -> Scope | No
 
 def _seconds(method: Method | None, peer: Peer) -> float:
     """Gives the call's time: the method's own deadline, or the caller's if that is shorter."""
-    own = method.deadline_seconds if method is not None else _UNKNOWN_METHOD_SECONDS
+    own = _UNKNOWN_METHOD_SECONDS
+    if method is not None:
+        own = method.stream_seconds or method.deadline_seconds
     return own if peer.seconds_left is None else max(0.0, min(own, peer.seconds_left))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from leadglass.v1 import common_pb2, inspect_pb2
+from leadglass.v1 import inspect_pb2
 from leadglass_agent.api import messages
-from leadglass_agent.api.question import Call, Ports, Question, Reply, ask, parse, unexpected
+from leadglass_agent.api.question import Call, Ports, Question, Reply, ask, known_rules, parse, unexpected
+from leadglass_agent.api.request_bounds import arguments_of, path_of, pid_of, ref_of
 from leadglass_agent.errors import InvalidRequest
 from leadglass_agent.policy.model import Permission
 from leadglass_agent.processes.messages import (
@@ -20,7 +21,6 @@ from leadglass_agent.processes.messages import (
     ProcessesAnswer,
     ProcessesRequest,
 )
-from leadglass_agent.views.rows import ProcessRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,10 +33,7 @@ _MAX_GLOB = 64
 _MAX_NAMES = 200
 _MAX_NAME = 256
 _MAX_PATHS = 100
-_MAX_PATH_BYTES = 4_096
 _MAX_PATHS_BYTES = 128 * 1024  # with its scope a request fits into one frame
-_MAX_PID = 4_194_304  # PID_MAX_LIMIT, linux/threads.h
-_MAX_TICKS = 2**63 - 1
 _PAGE_TOKEN = re.compile(r"[0-9]{1,10}")
 
 _Value = TypeVar("_Value")
@@ -47,8 +44,8 @@ def list_processes(wire: bytes) -> Question:
     request = parse(inspect_pb2.ListProcessesRequest, wire)
     limit = _page_size(request.page_size)
     after_pid = _page_token(request.page_token)
-    pids = tuple(_pid(pid) for pid in _at_most(_MAX_PIDS, request.pids, "pids"))
-    subtree = _pid(request.subtree_of_pid) if request.subtree_of_pid else 0
+    pids = tuple(pid_of(pid) for pid in _at_most(_MAX_PIDS, request.pids, "pids"))
+    subtree = pid_of(request.subtree_of_pid) if request.subtree_of_pid else 0
     glob = _text(request.name_glob, _MAX_GLOB, "name_glob")
 
     async def answer(ports: Ports, call: Call) -> Reply:
@@ -72,10 +69,16 @@ def list_processes(wire: bytes) -> Question:
             raise unexpected(result)
         page = result.page
         reply = messages.processes(page, _next_token(page.next_pid))
-        return Reply(reply, rows=len(page.rows), masked=page.masked)
+        return Reply(
+            reply,
+            rows=len(page.rows),
+            masked=page.masked,
+            redaction=page.redaction,
+            redactions=known_rules(ports, page.redactions),
+        )
 
     return Question(
-        arguments=_arguments(
+        arguments=arguments_of(
             ("page_token", request.page_token),
             *(("pids", str(pid)) for pid in pids),
             ("subtree_of_pid", str(subtree or "")),
@@ -88,7 +91,7 @@ def list_processes(wire: bytes) -> Question:
 def list_environment(wire: bytes) -> Question:
     """Reads a ListEnvironmentRequest."""
     request = parse(inspect_pb2.ListEnvironmentRequest, wire)
-    target = _ref(request.process)
+    target = ref_of(request.process)
     names = tuple(_variable(name) for name in _at_most(_MAX_NAMES, request.names, "names"))
     limit = _page_size(request.page_size)
     after_index = _page_token(request.page_token)
@@ -111,10 +114,12 @@ def list_environment(wire: bytes) -> Question:
         if not isinstance(result, EnvironmentAnswer):
             raise unexpected(result)
         page = result.page
-        return Reply(messages.environment(page, _next_token(page.next_index)), rows=len(page.rows))
+        return Reply(
+            messages.environment(page, _next_token(page.next_index)), rows=len(page.rows), redaction=messages.NAMES
+        )
 
     return Question(
-        arguments=_arguments(("page_token", request.page_token), *(("names", name) for name in names)),
+        arguments=arguments_of(("page_token", request.page_token), *(("names", name) for name in names)),
         answer=answer,
         target=target,
     )
@@ -123,8 +128,8 @@ def list_environment(wire: bytes) -> Question:
 def stat_files(wire: bytes) -> Question:
     """Reads a StatFilesRequest."""
     request = parse(inspect_pb2.StatFilesRequest, wire)
-    target = _ref(request.process)
-    paths = tuple(_path(path) for path in _at_most(_MAX_PATHS, request.paths, "paths"))
+    target = ref_of(request.process)
+    paths = tuple(path_of(path) for path in _at_most(_MAX_PATHS, request.paths, "paths"))
     if not paths or sum(len(path.encode()) for path in paths) > _MAX_PATHS_BYTES:
         detail = "paths is empty, or longer than 128 KiB together"
         raise InvalidRequest(detail)
@@ -145,10 +150,10 @@ def stat_files(wire: bytes) -> Question:
         )
         if not isinstance(result, FilesAnswer):
             raise unexpected(result)
-        return Reply(messages.files(result.rows), rows=len(result.rows))
+        return Reply(messages.files(result.rows), rows=len(result.rows), redaction=messages.NAMES)
 
     return Question(
-        arguments=_arguments(("follow_symlinks", "true" if follow else ""), *(("paths", path) for path in paths)),
+        arguments=arguments_of(("follow_symlinks", "true" if follow else ""), *(("paths", path) for path in paths)),
         answer=answer,
         target=target,
     )
@@ -157,8 +162,8 @@ def stat_files(wire: bytes) -> Question:
 def list_directory(wire: bytes) -> Question:
     """Reads a ListDirectoryRequest."""
     request = parse(inspect_pb2.ListDirectoryRequest, wire)
-    target = _ref(request.process)
-    path = _path(request.path)
+    target = ref_of(request.process)
+    path = path_of(request.path)
     limit = _page_size(request.page_size)
     after_index = _page_token(request.page_token)
 
@@ -180,18 +185,15 @@ def list_directory(wire: bytes) -> Question:
         if not isinstance(result, DirectoryAnswer):
             raise unexpected(result)
         page = result.page
-        return Reply(messages.directory(page, _next_token(page.next_index)), rows=len(page.rows))
+        return Reply(
+            messages.directory(page, _next_token(page.next_index)), rows=len(page.rows), redaction=messages.NAMES
+        )
 
     return Question(
-        arguments=_arguments(("path", path), ("page_token", request.page_token)),
+        arguments=arguments_of(("path", path), ("page_token", request.page_token)),
         answer=answer,
         target=target,
     )
-
-
-def _arguments(*values: tuple[str, str]) -> tuple[tuple[str, str], ...]:
-    """Gives the arguments that are set; the audit record caps and escapes them."""
-    return tuple((name, value) for name, value in values if value)
 
 
 def _at_most(limit: int, values: Iterable[_Value], field: str) -> tuple[_Value, ...]:
@@ -222,20 +224,6 @@ def _next_token(position: int) -> str:
     return str(position) if position else ""
 
 
-def _ref(ref: common_pb2.ProcessRef) -> ProcessRef:
-    if ref.start_ticks > _MAX_TICKS:
-        detail = "start_ticks is out of bounds"
-        raise InvalidRequest(detail)
-    return ProcessRef(pid=_pid(ref.pid), start_ticks=ref.start_ticks)
-
-
-def _pid(pid: int) -> int:
-    if not 0 < pid <= _MAX_PID:
-        detail = "a pid is out of bounds"
-        raise InvalidRequest(detail)
-    return pid
-
-
 def _text(text: str, limit: int, field: str) -> str:
     if len(text) > limit or "\0" in text:
         message = f"{field} is longer than {limit} characters or holds a NUL"
@@ -248,10 +236,3 @@ def _variable(name: str) -> str:
         detail = "a variable's name is empty or holds '='"
         raise InvalidRequest(detail)
     return _text(name, _MAX_NAME, "names")
-
-
-def _path(path: str) -> str:
-    if not path.startswith("/") or "\0" in path or len(path.encode()) > _MAX_PATH_BYTES:
-        detail = "a path is not absolute, holds a NUL or is longer than 4,096 bytes"
-        raise InvalidRequest(detail)
-    return path

@@ -8,6 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from leadglass.v1 import access_pb2, agent_pb2, common_pb2, inspect_pb2
+from leadglass_agent.policy.model import Profile
 from leadglass_agent.redaction.escape import Visible
 from leadglass_agent.views.rows import (
     DirectoryPage,
@@ -18,6 +19,8 @@ from leadglass_agent.views.rows import (
     ProcessPage,
     ProcessRef,
     ProcessRow,
+    TextFile,
+    TextPage,
     Unavailable,
 )
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from leadglass_agent.sandbox.posture import Posture
 
 _SECOND = 1_000_000_000
+# Names of variables and files, and of what links point to: as in a log, token-like parts of them are mostly harmless.
+NAMES = Profile.BALANCED
 
 # The state letters of /proc/PID/stat, proc(5).
 _STATES = {
@@ -48,6 +53,7 @@ def processes(page: ProcessPage, next_page_token: str) -> inspect_pb2.ListProces
         next_page_token=next_page_token,
         read_time=timestamp(page.read_unix_ns),
         incomplete_reason=_unavailable(page.incomplete),
+        redaction=profile(page.redaction),
     )
 
 
@@ -61,12 +67,13 @@ def environment(page: EnvironmentPage, next_page_token: str) -> inspect_pb2.List
         next_page_token=next_page_token,
         unavailable=_unavailable(page.unavailable),
         truncated=page.truncated,
+        redaction=profile(NAMES),
     )
 
 
 def files(rows: tuple[FileRow | MissingFile, ...]) -> inspect_pb2.StatFilesResponse:
     """Makes the answer of StatFiles."""
-    return inspect_pb2.StatFilesResponse(files=[_file(row) for row in rows])
+    return inspect_pb2.StatFilesResponse(files=[_file(row) for row in rows], redaction=profile(NAMES))
 
 
 def directory(page: DirectoryPage, next_page_token: str) -> inspect_pb2.ListDirectoryResponse:
@@ -77,7 +84,29 @@ def directory(page: DirectoryPage, next_page_token: str) -> inspect_pb2.ListDire
         next_page_token=next_page_token,
         unavailable=_unavailable(page.unavailable),
         truncated=page.truncated,
+        redaction=profile(NAMES),
     )
+
+
+def text(page: TextPage) -> inspect_pb2.ReadTextResponse:
+    """Makes one message of ReadText."""
+    return inspect_pb2.ReadTextResponse(
+        file=None if page.file is None else _text_file(page.file),
+        lines=[
+            inspect_pb2.TextLine(text=_text(line.text), is_context=line.is_context, after_gap=line.after_gap)
+            for line in page.lines
+        ],
+        position_bytes=page.position_bytes,
+        redaction=profile(page.redaction),
+        redactions=[common_pb2.RedactionCount(rule_id=rule, count=count) for rule, count in page.redactions],
+        end=inspect_pb2.TEXT_END_UNSPECIFIED if page.end is None else inspect_pb2.TextEnd.Value(f"TEXT_END_{page.end}"),
+        unavailable=_unavailable(page.unavailable),
+    )
+
+
+def profile(value: Profile) -> common_pb2.RedactionProfile.ValueType:
+    """Makes the name of a profile."""
+    return common_pb2.RedactionProfile.Value(f"REDACTION_PROFILE_{value.name}")
 
 
 def session(
@@ -175,6 +204,16 @@ def _file(row: FileRow | MissingFile) -> inspect_pb2.FileMetadata:
                 hard_links=row.hard_links,
                 link_target=None if row.link_target is None else _text(row.link_target),
             )
+
+
+def _text_file(file: TextFile) -> inspect_pb2.TextFile:
+    return inspect_pb2.TextFile(
+        path=_text(file.path),
+        size_bytes=file.size_bytes,
+        modify_time=timestamp(file.modify_unix_ns),
+        start_bytes=file.start_bytes,
+        starts_within_line=file.starts_within_line,
+    )
 
 
 def _presence(presence: Presence) -> inspect_pb2.Presence.ValueType:

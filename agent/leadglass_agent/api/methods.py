@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leadglass.v1 import access_pb2, agent_pb2, inspect_pb2
-from leadglass_agent.api import access, inspect, itself
+from leadglass_agent.api import access, inspect, itself, text
 from leadglass_agent.policy.model import Permission
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import FileDescriptor
 
-    from leadglass_agent.api.question import Question
+    from leadglass_agent.api.question import Question, StreamQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,17 @@ class Method:
     """What the gate must know of one RPC.
 
     `needs` is the permission without which the call is refused; `widens` are the field groups that the answer holds
-    only as far as policy permits them too. `deadline_seconds` is the server's own; a caller may ask for less.
+    only as far as policy permits them too. `deadline_seconds` is the server's own; a caller may ask for less. A call
+    that is answered by a stream may last `stream_seconds`, and each read for it `deadline_seconds`.
     """
 
     name: str
     needs: Permission
-    question: Callable[[bytes], Question]
+    question: Callable[[bytes], Question | StreamQuestion]
     widens: tuple[Permission, ...] = ()
     in_session: bool = True
     deadline_seconds: float = 5.0
+    stream_seconds: float = 0.0
 
 
 METHODS: tuple[Method, ...] = (
@@ -56,6 +58,12 @@ METHODS: tuple[Method, ...] = (
         needs=Permission.FILES_LIST,
         widens=(Permission.FILES_METADATA,),
         question=inspect.list_directory,
+    ),
+    Method(
+        "/leadglass.v1.InspectService/ReadText",
+        needs=Permission.TEXT_REDACTED,
+        question=text.read_text,
+        stream_seconds=3_600.0,
     ),
     Method(
         "/leadglass.v1.AccessService/OpenSession",
@@ -101,12 +109,16 @@ def method_table(
         message = "the method table names an RPC twice"
         raise MethodTableError(message)
     contract = {
-        f"/{service.full_name}/{method.name}"
+        f"/{service.full_name}/{method.name}": method.server_streaming
         for descriptor in descriptors
         for service in descriptor.services_by_name.values()
         for method in service.methods
     }
-    if table.keys() != contract:
-        message = f"the method table and the contract differ in {sorted(table.keys() ^ contract)}"
+    if table.keys() != contract.keys():
+        message = f"the method table and the contract differ in {sorted(table.keys() ^ contract.keys())}"
+        raise MethodTableError(message)
+    unlike = [name for name, streams in contract.items() if streams is not (table[name].stream_seconds > 0)]
+    if unlike:
+        message = f"the method table and the contract differ in what streams: {sorted(unlike)}"
         raise MethodTableError(message)
     return table

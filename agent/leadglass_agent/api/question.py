@@ -11,15 +11,16 @@ from leadglass_agent.errors import InvalidRequest, ReaderUnavailable, Reason, Re
 from leadglass_agent.processes.messages import Answer, RefusedAnswer, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from leadglass_agent.access.session import Session, SessionBook
     from leadglass_agent.audit.record import Event
     from leadglass_agent.clock import Instant
     from leadglass_agent.identity import Caller
-    from leadglass_agent.policy.model import Permission, Policy
+    from leadglass_agent.policy.model import Permission, Policy, Profile
     from leadglass_agent.policy.scope import Scope
     from leadglass_agent.processes.reader_client import ReaderClient
+    from leadglass_agent.redaction.findings import RuleId
     from leadglass_agent.views.rows import ProcessRef
 
 
@@ -41,6 +42,9 @@ class Ports:
     sessions: SessionBook
     facts: AgentFacts
     audit_writable: Callable[[], bool]
+    redaction_rules: frozenset[RuleId]
+    count_redactions: Callable[[Mapping[str, int]], None]
+    count_withheld: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +63,34 @@ class Call:
     seconds: float
 
 
+@dataclass(slots=True)
+class LiveCall:
+    """A call that lasts: its permission is renewed each second, so `call` is read anew before each use.
+
+    `seconds` is how long the stream may last.
+    """
+
+    call: Call
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A message made of Clean text alone, with what the audit log says of it."""
+    """A message made of Clean text alone, with what the audit log says of it; `redactions` counts masks by rule.
+
+    `own_words` are the caller's, from an earlier call; `running_text` is a file's text without what divides its lines
+    in the message, for the search of what runs on over lines and messages.
+    """
 
     message: Message
     rows: int = 0
     masked: int = 0
     events: tuple[Event, ...] = ()
+    own_words: tuple[str, ...] = ()
+    running_text: str = ""
+    redaction: Profile | None = None
+    redactions: tuple[tuple[RuleId, int], ...] = ()
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +99,15 @@ class Question:
 
     arguments: tuple[tuple[str, str], ...]
     answer: Callable[[Ports, Call], Awaitable[Reply]]
+    target: ProcessRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamQuestion:
+    """One request within its bounds that is answered by many messages, of which exactly the last says so."""
+
+    arguments: tuple[tuple[str, str], ...]
+    answers: Callable[[Ports, LiveCall], AsyncGenerator[Reply, None]]
     target: ProcessRef | None = None
 
 
@@ -96,6 +129,17 @@ async def ask(ports: Ports, call: Call, build: Callable[[int, int], Request]) ->
     if isinstance(answer, RefusedAnswer):
         raise refusal_of(answer.reason)(answer.detail)
     return answer
+
+
+def known_rules(ports: Ports, redactions: tuple[tuple[RuleId, int], ...]) -> tuple[tuple[RuleId, int], ...]:
+    """Gives counts by rule as they came over the channel; raises ReaderUnavailable if one is no rule of the engine's.
+
+    They become labels of metrics and fields of the audit log, which hold values of closed sets alone.
+    """
+    if any(rule not in ports.redaction_rules or count < 1 for rule, count in redactions):
+        detail = "the reader counted a rule that the engine does not have"
+        raise ReaderUnavailable(detail)
+    return redactions
 
 
 def unexpected(answer: Answer) -> Refusal:

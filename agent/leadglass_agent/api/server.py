@@ -55,6 +55,7 @@ _HEALTH_LIMITS: tuple[tuple[str, int], ...] = (
 _MAX_HEALTH_CALLS = 64
 
 Handler = Callable[[object, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]
+StreamHandler = Callable[[object, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[None]]
 
 
 class _Handlers(grpc.GenericRpcHandler):
@@ -70,21 +71,28 @@ class _Handlers(grpc.GenericRpcHandler):
         It is of the kind that reads its request itself: before any other, grpc waits for the request without an end.
         """
         name = handler_call_details.method
-        return grpc.stream_unary_rpc_method_handler(self._handler(name, self._table.get(name)))
+        method = self._table.get(name)
+        if method is not None and method.stream_seconds:
+            return grpc.stream_stream_rpc_method_handler(self._stream_handler(name, method))
+        return grpc.stream_unary_rpc_method_handler(self._handler(name, method))
 
     def _handler(self, name: str, method: Method | None) -> Handler:
         async def handle(_: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-            peer = Peer(
-                auth=context.auth_context(),
-                address=context.peer(),
-                session_ids=_session_ids(context),
-                seconds_left=context.time_remaining(),
-            )
             try:
-                return await self._gate.answer(name, method, lambda: _receive(context), peer)
+                return await self._gate.answer(name, method, lambda: _receive(context), _peer(context))
             except Refusal as refusal:
                 await _abort(context, refusal)
                 raise AssertionError from None  # abort raises; this line tells mypy so
+
+        return handle
+
+    def _stream_handler(self, name: str, method: Method) -> StreamHandler:
+        async def handle(_: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+            try:
+                # Writing waits until the caller takes messages: the gate reads no further meanwhile.
+                await self._gate.relay(name, method, lambda: _receive(context), context.write, _peer(context))
+            except Refusal as refusal:
+                await _abort(context, refusal)
 
         return handle
 
@@ -157,6 +165,15 @@ def silence() -> None:
     for name in ("grpc", "opentelemetry"):
         logging.getLogger(name).addHandler(logging.NullHandler())
         logging.getLogger(name).propagate = False
+
+
+def _peer(context: grpc.aio.ServicerContext[bytes, bytes]) -> Peer:
+    return Peer(
+        auth=context.auth_context(),
+        address=context.peer(),
+        session_ids=_session_ids(context),
+        seconds_left=context.time_remaining(),
+    )
 
 
 async def _receive(context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:

@@ -11,7 +11,7 @@ from leadglass_agent.audit.text import json_bytes, shown
 
 if TYPE_CHECKING:
     from leadglass_agent.audit.canonical import Json
-    from leadglass_agent.errors import Reason
+    from leadglass_agent.errors import Reason, Severity
 
 Fact: TypeAlias = tuple[str, str | int | bool]
 
@@ -59,10 +59,13 @@ class Event:
     arguments: tuple[tuple[str, str], ...] = ()
     decision: Ruling | None = None
     refusal: Reason | None = None
+    severity: Severity | None = None
     detail: str | None = None
     rows: int | None = None
     masked: int | None = None
     reply_bytes: int | None = None
+    redaction: str | None = None
+    redactions: tuple[tuple[str, int], ...] = ()
     duration_us: int | None = None
     facts: tuple[Fact, ...] = ()
 
@@ -88,6 +91,8 @@ _TEXT_CAPS: Final = {
     "policy_digest": 128,
     "decision": 16,
     "refusal": 64,
+    "severity": 16,
+    "redaction": 16,
     "detail": 1_024,
 }
 _NUMBERS: Final = ("target_pid", "target_start_ticks", "rows", "masked", "reply_bytes", "duration_us")
@@ -95,6 +100,7 @@ _NAME_CAP: Final = 64  # rule ids, names of arguments and of facts; all of them 
 _RULES_CAP: Final = 1_024
 _FACTS_CAP: Final = 2_048  # some forty facts of the boot posture
 _FACT_CAP: Final = 512
+_REDACTIONS_CAP: Final = 1_024  # some thirty rules; a text that holds more is no text to look at
 _ARGUMENT_CAP: Final = 1_024  # most paths; a longer one is cut, and `cut` says so
 _OMITTED_BYTES: Final = 64  # "cut":["arguments"] and "arguments_omitted":NNNNN when they come last
 
@@ -116,10 +122,12 @@ def body(event: Event) -> dict[str, Json]:
         number: object = getattr(event, name)
         if isinstance(number, int):
             fields[name] = number
-    if event.rules:
-        fields["rules"] = _rules(event.rules, cut)
-    if event.facts:
-        fields["facts"] = _facts(event.facts, cut)
+    lists: dict[str, Json] = {
+        "rules": _rules(event.rules, cut),
+        "redactions": _redactions(event.redactions, cut),
+        "facts": _facts(event.facts, cut),
+    }
+    fields |= {name: made for name, made in lists.items() if made}
     if event.arguments:
         room = RECORD_BYTES - _ENVELOPE_BYTES - _OMITTED_BYTES - len(canonical(fields | {"cut": list(cut)}))
         _add_arguments(fields, event.arguments, room, cut)
@@ -138,6 +146,20 @@ def _rules(rules: tuple[str, ...], cut: list[str]) -> list[Json]:
             cut.append("rules")
             break
         kept.append(text)
+    return kept
+
+
+def _redactions(redactions: tuple[tuple[str, int], ...], cut: list[str]) -> dict[str, Json]:
+    """Returns counts by rule, the most frequent first if not all have room."""
+    kept: dict[str, Json] = {}
+    left = _REDACTIONS_CAP
+    for rule, count in sorted(redactions, key=lambda item: (-item[1], item[0])):
+        key, was_cut = shown(rule, _NAME_CAP)
+        left -= json_bytes(key) + len(str(count)) + 2
+        if was_cut or left < 0:
+            cut.append("redactions")
+            break
+        kept[key] = count
     return kept
 
 

@@ -11,7 +11,7 @@ from leadglass_agent.policy.model import Effect, Permission, SessionLimits
 from leadglass_agent.policy.scope import Scope, ScopeRule
 
 if TYPE_CHECKING:
-    from leadglass_agent.policy.model import Policy, Role, Rule, RuleId, SpiffeId
+    from leadglass_agent.policy.model import Policy, Profile, Role, Rule, RuleId, SpiffeId
 
 
 class DenyReason(StrEnum):
@@ -46,10 +46,10 @@ def decide(policy: Policy, caller: SpiffeId, permission: Permission) -> Decision
     roles = _roles_of(policy, caller)
     if not roles:
         return Deny(DenyReason.NO_BINDING)
-    forbids = _rules(roles, permission, Effect.FORBID)
+    forbids = _rules(roles, permission, Effect.FORBID, None)
     if any(not (rule.processes or rule.names or rule.paths) for rule in forbids):
         return Deny(DenyReason.FORBIDDEN)
-    permits = _rules(roles, permission, Effect.PERMIT)
+    permits = _rules(roles, permission, Effect.PERMIT, policy.redaction)
     if not permits:
         return Deny(DenyReason.NO_RULE)
     ids = tuple(rule.rule_id for rule in permits)
@@ -83,10 +83,18 @@ def _roles_of(policy: Policy, caller: SpiffeId) -> tuple[Role, ...]:
     return tuple(role for role in policy.roles if role.name in bound)
 
 
-def _rules(roles: tuple[Role, ...], permission: Permission, effect: Effect) -> tuple[ScopeRule, ...]:
+def _rules(
+    roles: tuple[Role, ...], permission: Permission, effect: Effect, redaction: Profile | None
+) -> tuple[ScopeRule, ...]:
     chosen = [rule for role in roles for rule in role.rules if rule.effect is effect and permission in rule.permissions]
-    return tuple(_scoped(rule) for rule in sorted(chosen, key=lambda rule: rule.rule_id))
+    return tuple(_scoped(rule, redaction) for rule in sorted(chosen, key=lambda rule: rule.rule_id))
 
 
-def _scoped(rule: Rule) -> ScopeRule:
-    return ScopeRule(rule_id=rule.rule_id, processes=rule.processes, names=rule.names, paths=rule.paths)
+def _scoped(rule: Rule, redaction: Profile | None) -> ScopeRule:
+    return ScopeRule(
+        rule_id=rule.rule_id,
+        processes=rule.processes,
+        names=rule.names,
+        paths=rule.paths,
+        redaction=redaction or rule.redaction,
+    )

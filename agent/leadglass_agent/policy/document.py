@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from leadglass_agent.policy.model import Effect
+from leadglass_agent.policy.model import Effect, Profile
 
 MAX_RULES: Final = 1000
 
@@ -37,6 +37,7 @@ class RulePart(_Part, frozen=True):
     processes: Annotated[tuple[ProcessesPart, ...], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
     names: Globs | UnsetType = UNSET
     paths: Globs | UnsetType = UNSET
+    redaction: Profile | UnsetType = UNSET
 
 
 class SessionPart(_Part, frozen=True):
@@ -71,6 +72,8 @@ class SpecPart(_Part, frozen=True):
     roles: Annotated[tuple[RolePart, ...], Meta(max_length=100)]
     bindings: Annotated[tuple[BindingPart, ...], Meta(max_length=500)]
     session: SessionPart = SessionPart()
+    # The one profile for all text. Only the stricter one can be asked for: the other would undo what rules say.
+    redaction: Literal["strict"] | UnsetType = UNSET
 
 
 class MetadataPart(_Part, frozen=True):

@@ -27,6 +27,7 @@ class Permission(StrEnum):
     ENV_NAMES = "env.names"
     FILES_METADATA = "files.metadata"
     FILES_LIST = "files.list"
+    TEXT_REDACTED = "text.redacted"
 
 
 class Effect(StrEnum):
@@ -34,6 +35,13 @@ class Effect(StrEnum):
 
     PERMIT = "permit"
     FORBID = "forbid"
+
+
+class Profile(StrEnum):
+    """The redactor's operating points; the names are those of leadglass.v1.RedactionProfile."""
+
+    BALANCED = "balanced"
+    STRICT = "strict"
 
 
 class ProcessSelector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +57,10 @@ class ProcessSelector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; an empty tuple of selectors leaves that dimension open."""
+    """One rule; an empty tuple of selectors leaves that dimension open.
+
+    `redaction` is the profile for the text that the rule shows; None leaves it to the kind of text.
+    """
 
     rule_id: RuleId
     effect: Effect
@@ -57,6 +68,7 @@ class Rule:
     processes: tuple[ProcessSelector, ...] = ()
     names: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    redaction: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +105,14 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A whole policy; `digest` is `sha256:` and the hex digest of the file's bytes."""
+    """A whole policy; `digest` is `sha256:` and the hex digest of the file's bytes.
+
+    `redaction` is the profile for all text, whatever rules say; None leaves it to them.
+    """
 
     name: str
     digest: str
     roles: tuple[Role, ...]
     bindings: tuple[Binding, ...]
     session: SessionLimits
+    redaction: Profile | None = None

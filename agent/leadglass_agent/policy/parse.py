@@ -17,6 +17,7 @@ from leadglass_agent.policy.model import (
     Permission,
     Policy,
     ProcessSelector,
+    Profile,
     Role,
     Rule,
     RuleId,
@@ -34,7 +35,8 @@ _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # The trust domain is literal, and each segment below it is made of what a SPIFFE id may hold, or of wildcards.
 _CALLER: Final = re.compile(r"spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._*?-]+)+")
 _ENVIRONMENT: Final = frozenset({Permission.ENV_PRESENCE, Permission.ENV_NAMES})
-_FILES: Final = frozenset({Permission.FILES_METADATA, Permission.FILES_LIST})
+_FILES: Final = frozenset({Permission.FILES_METADATA, Permission.FILES_LIST, Permission.TEXT_REDACTED})
+_TEXT: Final = frozenset({Permission.PROCESSES_ARGV, Permission.TEXT_REDACTED})
 _PROCESSLESS: Final = frozenset({Permission.SESSION_OPEN, Permission.AGENT_SELF})
 
 _Document = Document[parts.PolicyFile]
@@ -58,6 +60,7 @@ def parse_policy(text: bytes, source: str) -> Policy:
             _binding(document, ("spec", "bindings", at), binding, names) for at, binding in enumerate(spec.bindings)
         ),
         session=session,
+        redaction=None if isinstance(spec.redaction, UnsetType) else Profile(spec.redaction),
     )
 
 
@@ -83,6 +86,7 @@ def _role(document: _Document, path: Path, role: parts.RolePart, session: Sessio
 def _rule(document: _Document, path: Path, rule: parts.RulePart) -> Rule:
     permissions = _permissions(document, (*path, "permissions"), rule.permissions)
     _check_selectors(document, path, rule, permissions)
+    _check_redaction(document, (*path, "redaction"), rule, permissions)
     processes = () if isinstance(rule.processes, UnsetType) else rule.processes
     return Rule(
         rule_id=RuleId(rule.id),
@@ -91,6 +95,7 @@ def _rule(document: _Document, path: Path, rule: parts.RulePart) -> Rule:
         processes=tuple(_selector(document, (*path, "processes", at), part) for at, part in enumerate(processes)),
         names=_globs(document, (*path, "names"), rule.names, check_name),
         paths=_globs(document, (*path, "paths"), rule.paths, check_path),
+        redaction=None if isinstance(rule.redaction, UnsetType) else rule.redaction,
     )
 
 
@@ -111,14 +116,26 @@ def _check_selectors(document: _Document, path: Path, rule: parts.RulePart, perm
         )
     if rule.paths is not UNSET and not permissions <= _FILES:
         raise document.error(
-            (*path, "paths"), "'paths' goes with files permissions alone; give the others a rule of their own"
+            (*path, "paths"), "'paths' goes with files and text permissions alone; give the others a rule of their own"
         )
     if rule.processes is not UNSET and permissions & _PROCESSLESS:
         raise document.error((*path, "processes"), "'processes' does not go with session.open or agent.self")
     if rule.effect is Effect.PERMIT and permissions & _ENVIRONMENT and rule.names is UNSET:
         raise document.error(path, "a permit of env permissions must say which 'names'; all of them are ['*']")
     if rule.effect is Effect.PERMIT and permissions & _FILES and rule.paths is UNSET:
-        raise document.error(path, "a permit of files permissions must say which 'paths'; all of them are ['/**']")
+        raise document.error(
+            path, "a permit of files or text permissions must say which 'paths'; all of them are ['/**']"
+        )
+
+
+def _check_redaction(document: _Document, path: Path, rule: parts.RulePart, permissions: frozenset[Permission]) -> None:
+    """Refuses a profile where no text is shown, or where it has no effect."""
+    if isinstance(rule.redaction, UnsetType):
+        return
+    if rule.effect is not Effect.PERMIT or not permissions & _TEXT:
+        raise document.error(path, "'redaction' goes with a permit of text.redacted or processes.argv")
+    if rule.redaction is Profile.BALANCED and document.value.spec.redaction is not UNSET:
+        raise document.error(path, "the policy's own 'redaction' is strict, so this would have no effect")
 
 
 def _selector(document: _Document, path: Path, part: parts.ProcessesPart) -> ProcessSelector:

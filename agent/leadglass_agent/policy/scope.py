@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from leadglass_agent.policy.glob import is_canonical, matches_name, matches_path
-from leadglass_agent.policy.model import ProcessSelector, RuleId
+from leadglass_agent.policy.model import ProcessSelector, Profile, RuleId
 
 # The kernel adds this to the link of an executable that was replaced or removed after the start.
 _DELETED = " (deleted)"
@@ -21,12 +21,13 @@ class ProcessFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScopeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The selectors of one rule; an empty tuple leaves that dimension open."""
+    """The selectors of one rule, an empty tuple leaves its dimension open, and the profile that it asks for."""
 
     rule_id: RuleId
     processes: tuple[ProcessSelector, ...] = ()
     names: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    redaction: Profile | None = None
 
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,9 +70,20 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         permitted = is_canonical(path) and any(not rule.processes and _path_fits(rule, path) for rule in self.permits)
         return permitted and not any(_path_fits(rule, path) for rule in self.forbids)
 
+    def redaction(self, path: str | None = None) -> Profile | None:
+        """Gives the profile that the permits ask for, of the path if one is given; the stricter one if they differ."""
+        asked = {
+            rule.redaction
+            for rule in self.permits
+            if not rule.processes and (path is None or _path_fits(rule, path)) and rule.redaction is not None
+        }
+        if Profile.STRICT in asked:
+            return Profile.STRICT
+        return Profile.BALANCED if asked else None
+
 
 def _answered(rule: ScopeRule) -> ScopeRule:
-    return ScopeRule(rule_id=rule.rule_id, names=rule.names, paths=rule.paths)
+    return ScopeRule(rule_id=rule.rule_id, names=rule.names, paths=rule.paths, redaction=rule.redaction)
 
 
 def _permits(rule: ScopeRule, facts: ProcessFacts) -> bool:

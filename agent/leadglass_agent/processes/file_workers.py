@@ -24,9 +24,9 @@ from leadglass_agent.processes.messages import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from leadglass_agent.redaction.redactor import Redactor
     from leadglass_agent.sandbox.posture import Posture
     from leadglass_agent.views.paths import TargetRoot
+    from leadglass_agent.views.redactors import Redactors
 
 _MAX_WORKERS = 4  # a pod rarely has more containers that are looked at within a minute
 _MAX_QUEUE = 32  # the calls of one busy dashboard
@@ -71,11 +71,11 @@ class FileWorkers:
 
     def __init__(
         self,
-        redactor: Redactor,
+        redactors: Redactors,
         watch: Callable[[socket.socket], None],
         unwatch: Callable[[socket.socket], None],
     ) -> None:
-        self._redactor = redactor
+        self._redactors = redactors
         self._watch = watch
         self._unwatch = unwatch
         self._workers: dict[RootKey, _Worker] = {}
@@ -143,7 +143,7 @@ class FileWorkers:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
-            file_worker.run(theirs, root, self._redactor)
+            file_worker.run(theirs, root, self._redactors)
         theirs.close()
         # A worker that stops reading must not stop the reader, so the socket's buffer has to hold a whole request. The
         # kernel doubles this (socket(7)); its default is less than the largest frame.

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from leadglass_agent.config import Config
     from leadglass_agent.policy.model import Policy
-    from leadglass_agent.redaction.redactor import Redactor
+    from leadglass_agent.views.redactors import Redactors
 
 _START_SECONDS = 10.0
 _GRACE_SECONDS = 2.0
@@ -61,7 +61,7 @@ class _Parts:
     policy_digest: str
 
 
-async def serve(config: Config, policy: Policy, redactor: Redactor, channel: socket.socket) -> int:
+async def serve(config: Config, policy: Policy, redactors: Redactors, channel: socket.socket) -> int:
     """Serves until SIGTERM (exit 0) or until the reader is gone (exit 1).
 
     Raises StartRefused, AuditLogRefused or AuditUnavailable before it has listened.
@@ -75,13 +75,21 @@ async def serve(config: Config, policy: Policy, redactor: Redactor, channel: soc
         start_unix_ns=clock.now().unix_ns,
         certificate_not_after_unix=credentials.not_after_unix,
     )
-    audit = AuditWriter(AuditLog.open(Path(config.audit.path), clock.now), redactor)
+    audit = AuditWriter(AuditLog.open(Path(config.audit.path), clock.now), redactors.balanced)
     telemetry = Telemetry(config.telemetry.exporter, facts.version)
     sessions = SessionBook(lambda: secrets.token_urlsafe(_SESSION_ID_BYTES))
     reader = await ReaderClient.connect(channel)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    ports = Ports(reader=reader, sessions=sessions, facts=facts, audit_writable=lambda: audit.writable)
+    ports = Ports(
+        reader=reader,
+        sessions=sessions,
+        facts=facts,
+        audit_writable=lambda: audit.writable,
+        redaction_rules=redactors.rule_ids,
+        count_redactions=telemetry.count_redactions,
+        count_withheld=telemetry.count_withheld,
+    )
     refusals = RefusalLedger()
     gate = Gate(
         ports=ports,

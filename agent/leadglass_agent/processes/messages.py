@@ -10,7 +10,16 @@ from leadglass_agent.errors import Reason
 from leadglass_agent.policy.scope import Scope
 from leadglass_agent.processes.frames import ChannelError
 from leadglass_agent.sandbox.posture import Posture
-from leadglass_agent.views.rows import DirectoryPage, EnvironmentPage, FileRow, MissingFile, ProcessPage, ProcessRef
+from leadglass_agent.views.rows import (
+    DirectoryPage,
+    EnvironmentPage,
+    FileRow,
+    MissingFile,
+    ProcessPage,
+    ProcessRef,
+    TextPage,
+    TextQuery,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,12 +87,29 @@ class DirectoryRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=Tr
     limit: int
 
 
+class TextRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Asks for the next page of a window; stream 0 opens it, and `close` lets go of it."""
+
+    process: ProcessRef
+    scope: Scope
+    query: TextQuery
+    stream: int
+    close: bool
+
+
+class CheckRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Asks which known values a text holds that is about to leave; `pid` is the process that it is about, or 0."""
+
+    pid: int
+    text: bytes
+
+
 class AgentRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
     """Asks for the reader's report on its own processes and engine."""
 
 
-Request = ProcessesRequest | EnvironmentRequest | FilesRequest | DirectoryRequest | AgentRequest
-FileRequest = FilesRequest | DirectoryRequest
+FileRequest = FilesRequest | DirectoryRequest | TextRequest
+Request = ProcessesRequest | EnvironmentRequest | FileRequest | CheckRequest | AgentRequest
 
 
 class ProcessesAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -110,6 +136,25 @@ class DirectoryAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, t
     page: DirectoryPage
 
 
+class TextAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Answers TextRequest."""
+
+    page: TextPage
+
+
+class HeldPiece(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A piece of a known value by 46 bits of a digest, whose key never leaves the reader, and where the value lies."""
+
+    digest: int
+    origin: str
+
+
+class CheckAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Answers CheckRequest."""
+
+    held: tuple[HeldPiece, ...]
+
+
 class AgentAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
     """Answers AgentRequest."""
 
@@ -124,7 +169,16 @@ class RefusedAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     detail: str
 
 
-Answer = ProcessesAnswer | EnvironmentAnswer | FilesAnswer | DirectoryAnswer | AgentAnswer | RefusedAnswer
+Answer = (
+    ProcessesAnswer
+    | EnvironmentAnswer
+    | FilesAnswer
+    | DirectoryAnswer
+    | TextAnswer
+    | CheckAnswer
+    | AgentAnswer
+    | RefusedAnswer
+)
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from leadglass_agent.barrier.barrier import Barrier
 from leadglass_agent.processes.file_workers import FileWorkers, Late, RootKey
 from leadglass_agent.processes.frames import ChannelError, FrameBuffer, frame
 from leadglass_agent.processes.guard import guarded
@@ -20,6 +21,8 @@ from leadglass_agent.processes.messages import (
     AgentAnswer,
     AgentRequest,
     Answer,
+    CheckAnswer,
+    CheckRequest,
     DirectoryAnswer,
     DirectoryRequest,
     EnvironmentAnswer,
@@ -27,10 +30,13 @@ from leadglass_agent.processes.messages import (
     FileRequest,
     FilesAnswer,
     FilesRequest,
+    HeldPiece,
     Part,
     ProcessesAnswer,
     ProcessesRequest,
     Request,
+    TextAnswer,
+    TextRequest,
     decode_request,
     encode_answer,
     encode_part,
@@ -39,16 +45,17 @@ from leadglass_agent.redaction.escape import Visible, visible
 from leadglass_agent.sandbox.posture import Role, read_posture
 from leadglass_agent.views import procfs, target
 from leadglass_agent.views.environment import list_environment
+from leadglass_agent.views.open_texts import no_text
 from leadglass_agent.views.paths import TargetRoot
 from leadglass_agent.views.process_tree import ProcessQuery, list_processes
-from leadglass_agent.views.rows import DirectoryPage, MissingFile, Unavailable
+from leadglass_agent.views.rows import DirectoryPage, MissingFile, TextEnd, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from leadglass_agent.policy.scope import ProcessFacts
-    from leadglass_agent.redaction.redactor import Redactor
     from leadglass_agent.views.procfs import ProcRoot
+    from leadglass_agent.views.redactors import Redactors
 
 _READ = 64 * 1024
 _FRONT_SECONDS = 5.0  # a front that takes no answer for this long is gone
@@ -59,13 +66,23 @@ _IDLE_SECONDS = 10.0  # how often idle workers are looked at when nothing happen
 class Reader:
     """Serves one front until its channel ends or `stop` becomes readable."""
 
-    def __init__(self, front: socket.socket, stop: socket.socket, proc: ProcRoot, redactor: Redactor) -> None:
+    def __init__(
+        self,
+        front: socket.socket,
+        stop: socket.socket,
+        proc: ProcRoot,
+        redactors: Redactors,
+        secret_mounts: tuple[str, ...] = (),
+    ) -> None:
         self._front = front
         self._stop = stop
         self._proc = proc
-        self._redactor = redactor
+        self._redactors = redactors
+        self._redactor = redactors.balanced
         self._selector = selectors.DefaultSelector()
-        self._workers = FileWorkers(redactor, self._watch, self._unwatch)
+        self._workers = FileWorkers(redactors, self._watch, self._unwatch)
+        # Made here and not before the fork: the front shall hold neither the key nor a fingerprint.
+        self._barrier = Barrier(proc, secret_mounts)
         front.settimeout(_FRONT_SECONDS)
 
     def run(self) -> bool:
@@ -102,12 +119,12 @@ class Reader:
 
     def _answer(self, request: Request) -> Answer | None:
         match request:
-            case FilesRequest() | DirectoryRequest():
+            case FilesRequest() | DirectoryRequest() | TextRequest():
                 return self._files(request)
             case _:
                 return self._read(request)
 
-    def _read(self, request: ProcessesRequest | EnvironmentRequest | AgentRequest) -> Answer:
+    def _read(self, request: ProcessesRequest | EnvironmentRequest | CheckRequest | AgentRequest) -> Answer:
         match request:
             case ProcessesRequest():
                 query = ProcessQuery(
@@ -118,7 +135,7 @@ class Reader:
                     name_glob=request.name_glob,
                 )
                 scopes = (request.scope_list, request.scope_executable, request.scope_argv)
-                return ProcessesAnswer(list_processes(self._proc, self._redactor, *scopes, query))
+                return ProcessesAnswer(list_processes(self._proc, self._redactors, *scopes, query))
             case EnvironmentRequest():
                 return EnvironmentAnswer(
                     list_environment(
@@ -132,12 +149,15 @@ class Reader:
                         request.limit,
                     ),
                 )
+            case CheckRequest():
+                held = self._barrier.held(request.text, request.pid, request.deadline_ns)
+                return CheckAnswer(tuple(HeldPiece(digest, origin) for digest, origin in held.items()))
             case AgentRequest():
                 return AgentAnswer(self._redactor.rule_count, (read_posture(Role.READER), *self._workers.postures))
 
     def _files(self, request: FileRequest) -> Answer | None:
         """Opens the target's root and hands the request, narrowed to the target, to its worker."""
-        scope = request.scope if isinstance(request, FilesRequest) else request.scope_list
+        scope = request.scope_list if isinstance(request, DirectoryRequest) else request.scope
         with target.find(self._proc, request.process, scope) as found:
             opened = target.open_root(self._proc, found)
             if isinstance(opened, Unavailable):
@@ -164,6 +184,8 @@ class Reader:
                     truncated=False,
                 )
                 return DirectoryAnswer(page)
+            case TextRequest():
+                return TextAnswer(no_text(TextEnd.UNAVAILABLE, reason))
 
     def _shown(self, path: str) -> Visible:
         return visible(self._redactor.redact(path.encode()).text, _MAX_NAME)
@@ -195,7 +217,7 @@ class Reader:
 def _narrowed(request: FileRequest, facts: ProcessFacts) -> FileRequest:
     """Answers the scopes' question about the process, which only the reader can, before a worker sees them."""
     match request:
-        case FilesRequest():
+        case FilesRequest() | TextRequest():
             return msgspec.structs.replace(request, scope=request.scope.narrow(facts))
         case DirectoryRequest():
             metadata = None if request.scope_metadata is None else request.scope_metadata.narrow(facts)

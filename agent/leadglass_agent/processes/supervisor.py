@@ -14,15 +14,16 @@ from leadglass_agent.errors import AuditUnavailable
 from leadglass_agent.processes.memory import settle
 from leadglass_agent.processes.reader import Reader
 from leadglass_agent.redaction.findings import RedactionError
-from leadglass_agent.redaction.redactor import Redactor
 from leadglass_agent.sandbox.posture import harden
 from leadglass_agent.start import StartRefused
 from leadglass_agent.views.proc_text import ProcParseError
 from leadglass_agent.views.procfs import open_proc
+from leadglass_agent.views.redactors import build_redactors
 
 if TYPE_CHECKING:
     from leadglass_agent.config import Config
     from leadglass_agent.policy.model import Policy
+    from leadglass_agent.views.redactors import Redactors
 
 _FRONT_EXIT_SECONDS = 6.0
 _POLL_SECONDS = 0.02
@@ -34,7 +35,7 @@ def supervise(config: Config, policy: Policy) -> int:
     harden()
     try:
         # Made before the fork: both sides share its memory, the front for the callers' own text in the audit log.
-        proc, redactor = open_proc(), Redactor()
+        proc, redactors = open_proc(), build_redactors()
     except (OSError, ProcParseError, RedactionError) as error:
         sys.stderr.write(f"leadglass-agent: /proc or the redaction database cannot be used: {error}\n")
         return EXIT_REFUSED
@@ -47,10 +48,10 @@ def supervise(config: Config, policy: Policy) -> int:
         for end in (stop, stopper, ours):
             end.close()
         proc.close()
-        _front(config, policy, redactor, theirs)
+        _front(config, policy, redactors, theirs)
     theirs.close()
     _stop_on_signals(stopper)
-    told = Reader(ours, stop, proc, redactor).run()
+    told = Reader(ours, stop, proc, redactors, config.secret_mounts).run()
     # The end of the channel tells the front; after it there is nothing it could answer with.
     if told:
         os.kill(front, signal.SIGTERM)
@@ -61,7 +62,7 @@ def supervise(config: Config, policy: Policy) -> int:
     return 0 if told and status == 0 else max(status, 1)
 
 
-def _front(config: Config, policy: Policy, redactor: Redactor, channel: socket.socket) -> Never:
+def _front(config: Config, policy: Policy, redactors: Redactors, channel: socket.socket) -> Never:
     """Runs the front in the forked copy; never returns into the reader's code."""
     status = 1
     try:
@@ -75,7 +76,7 @@ def _front(config: Config, policy: Policy, redactor: Redactor, channel: socket.s
         from leadglass_agent.processes.front import serve  # noqa: PLC0415
 
         try:
-            status = asyncio.run(serve(config, policy, redactor, channel))
+            status = asyncio.run(serve(config, policy, redactors, channel))
         except (StartRefused, AuditLogRefused, AuditUnavailable) as error:
             sys.stderr.write(f"leadglass-agent: {error}\n")
             status = EXIT_REFUSED

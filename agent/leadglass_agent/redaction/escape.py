@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
+
+from leadglass_agent.redaction.mask import part
 
 if TYPE_CHECKING:
     from leadglass_agent.redaction.mask import Clean
 
 # Printable by their category, yet drawn as nothing: the default-ignorable code points of Unicode's
 # DerivedCoreProperties.txt that str.isprintable() lets pass, and the blank braille cell.
-_INVISIBLE = re.compile(
+_INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 # surrogateescape puts a byte that is not UTF-8 there; strict UTF-8 never yields these code points.
-_FIRST_STRAY_BYTE, _LAST_STRAY_BYTE = 0xDC80, 0xDCFF
-_LAST_FOUR_DIGIT_CODE_POINT = 0xFFFF
-_MAX_UTF8_BYTES = 4
+_FIRST_STRAY_BYTE: Final = 0xDC80
+_LAST_STRAY_BYTE: Final = 0xDCFF
+_LAST_FOUR_DIGIT_CODE_POINT: Final = 0xFFFF
+_MAX_UTF8_BYTES: Final = 4
 
 
 class Visible(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +51,23 @@ def visible(clean: Clean, max_characters: int) -> Visible:
             return Visible("".join(pieces), truncated=True)
         pieces.append(piece)
     return Visible("".join(pieces), truncated=False)
+
+
+def visible_line(clean: Clean, max_characters: int) -> Visible:
+    """Escapes one line of a text as `visible` does, but keeps its tabs, which only move the cursor to the right."""
+    if b"\t" not in clean.data:
+        return visible(clean, max_characters)
+    pieces: list[str] = []
+    room = max_characters
+    start = 0
+    while True:
+        tab = clean.data.find(b"\t", start)
+        shown = visible(part(clean, start, None if tab < 0 else tab), room)
+        pieces.append(shown.text)
+        room -= len(shown.text) + 1
+        if tab < 0 or shown.truncated or room < 0:
+            return Visible("\t".join(pieces), truncated=shown.truncated or tab >= 0)
+        start = tab + 1
 
 
 def _is_plain(text: str) -> bool:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leadglass_agent.redaction.findings import RedactionError
+import msgspec
+
+from leadglass_agent.redaction.spans import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from leadglass_agent.redaction.findings import Finding
+    from leadglass_agent.redaction.spans import Span
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Clean:
+class Clean(msgspec.Struct, frozen=True, gc=False):
     """Bytes that went through the redactor; messages accept no other bytes of the target."""
 
     data: bytes
@@ -24,20 +22,28 @@ class Clean:
         return "Clean(...)"
 
 
-def mask(data: bytes, findings: Sequence[Finding]) -> Clean:
-    """Replaces each finding by the constant token of its rule.
+def part(clean: Clean, start: int, end: int | None = None) -> Clean:
+    """Gives a part of clean text, which is clean."""
+    return Clean(clean.data[start:end])
 
-    Findings are ordered and do not overlap; anything else is an error of the caller and yields no text.
-    """
-    if not findings:
-        return Clean(data)
-    pieces: list[bytes] = []
-    position = 0
-    for finding in findings:
-        if not position <= finding.start < finding.end <= len(data):
-            raise RedactionError
-        pieces.append(data[position : finding.start])
-        pieces.append(b"[redacted:%s]" % finding.rule_id.encode("ascii"))
-        position = finding.end
-    pieces.append(data[position:])
+
+def lines_of(clean: Clean) -> list[Clean]:
+    """Splits clean text at its newlines; the last entry is what stands behind the last one, often nothing."""
+    return [Clean(line) for line in clean.data.split(b"\n")]
+
+
+def joined(first: Clean, second: Clean) -> Clean:
+    """Puts two pieces of clean text together."""
+    return Clean(first.data + second.data)
+
+
+def assembled(pieces: list[bytes | memoryview]) -> Clean:
+    """Puts together what the windows of one text left of it; they have masked every span."""
+    if len(pieces) == 1 and isinstance(pieces[0], bytes):
+        return Clean(pieces[0])
     return Clean(b"".join(pieces))
+
+
+def mask(data: bytes, spans: list[Span]) -> Clean:
+    """Replaces each span by the constant token of its rule; raises RedactionError unless they are ordered and apart."""
+    return Clean(replace(data, spans) if spans else data)

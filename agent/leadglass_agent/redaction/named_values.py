@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from leadglass_agent.redaction.findings import Span
+from leadglass_agent.redaction.blocks import KEY_RANK
 from leadglass_agent.redaction.harmless import is_harmless, looks_like_token
-from leadglass_agent.redaction.keynames import Form, classify
-from leadglass_agent.redaction.keyvalue import KEY_RANK
-from leadglass_agent.redaction.values import Key, find_value
+from leadglass_agent.redaction.keynames import QUERY, TOKEN, classify
+from leadglass_agent.redaction.lines import Walks
+from leadglass_agent.redaction.spans import Span
+from leadglass_agent.redaction.values import find_value
 
 _LOOKBACK: Final = 256
 # The name's field directly before the value's, in JSON, YAML and XML attributes.
@@ -32,9 +33,9 @@ def confirm_named_value(data: bytes, end: int) -> Span | None:
     secret = None if name is None else classify(name[1])
     if secret is None:
         return None
-    value = find_value(data, end, Key(window_start + field.start(), data[end - 1 : end], b""))
-    if value is None or is_harmless(data[value.start : value.end], quoted=value.quoted):
+    start, stop, quoted = find_value(data, end, window_start + field.start(), data[end - 1], 0, Walks())
+    if start < 0 or is_harmless(data[start:stop], quoted=quoted):
         return None
-    if secret.form in {Form.TOKEN, Form.QUERY} and not looks_like_token(data[value.start : value.end]):
+    if secret.form in (TOKEN, QUERY) and not looks_like_token(data[start:stop]):
         return None
-    return Span(value.start, value.end, KEY_RANK, secret.rule_id)
+    return Span(start, stop, KEY_RANK, secret.rule_id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from leadglass_agent.redaction.findings import RuleId, Span
+from leadglass_agent.redaction.findings import RuleId
 from leadglass_agent.redaction.harmless import is_harmless
+from leadglass_agent.redaction.spans import Span
 
 _RANK: Final = 40
 _RULE: Final = RuleId("password")

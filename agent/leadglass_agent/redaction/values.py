@@ -1,169 +1,148 @@
-"""Finds where the value after a key begins, and where it ends."""
+"""Finds the value behind a name's separator, whatever form it has."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-# A longer value is cut here and what follows goes on as text of its own; PEM bodies have their own rule.
-_MAX_VALUE: Final = 65_536
-_MAX_INDENT_LINES: Final = 256
-_LINE_LOOKBACK: Final = 48
-
-_SPACES: Final = re.compile(rb"[ \t]{0,64}")
-_QUOTE: Final = re.compile(rb"(?:[bBrRuU]{1,2}|[@$])?(\\{0,7}(?:\"\"\"|'''|[\"'`]))")
-_QUOTED: Final = {
-    b'"': re.compile(rb'[^"\\\r\n\0]*+(?:\\[^\r\n\0][^"\\\r\n\0]*+)*+'),
-    b"'": re.compile(rb"[^'\\\r\n\0]*+(?:\\[^\r\n\0][^'\\\r\n\0]*+)*+"),
-    b"`": re.compile(rb"[^`\\\r\n\0]*+(?:\\[^\r\n\0][^`\\\r\n\0]*+)*+"),
-}
-_LINE: Final = re.compile(rb"[^\r\n\0]*+")
-_RUN: Final = re.compile(rb"[^\s\"'`<>\0]*+")
-_QUERY: Final = re.compile(rb"[^\s\"'`<>&;#\0]*+")
-_CONNECTION: Final = re.compile(rb"[^;\r\n\"'\0]*+")
-_BLOCK: Final = re.compile(rb"[|>][0-9+-]{0,2}[ \t]{0,8}(?=\r?\n|\Z)")
-_INDENTED_LINE: Final = re.compile(rb"\r?\n(?:[ \t]+[^\r\n\0]*+)?")
-_ELEMENT: Final = re.compile(rb"[^<\0]*+")
-_PREFIX: Final = re.compile(
-    rb"[\s\"'`#;-]*(?:(?:export|set|setx|env|ENV|ARG|declare -x|local|const|let|var|readonly)[ \t]+)?[\"']?"
+from leadglass_agent.redaction.block_scalars import block_scalar, here_document, on_next_line
+from leadglass_agent.redaction.entities import entity_quoted
+from leadglass_agent.redaction.extents import EMPTY, MAX_VALUE, NONE, NOT_FOUND, trimmed
+from leadglass_agent.redaction.lines import line_end
+from leadglass_agent.redaction.names import past_colour
+from leadglass_agent.redaction.quotes import quoted_within
+from leadglass_agent.redaction.signs import (
+    AMPERSAND,
+    BANG,
+    CLOSE_BRACE,
+    ESCAPE,
+    GREATER,
+    LESS,
+    LOWER_S,
+    OPEN_BRACE,
+    OPEN_BRACKET,
+    STAR,
 )
-# The next pair of a line of pairs: a=b c=d, a=b, c=d, a=b&c=d.
-_NEXT_PAIR: Final = re.compile(rb"[\s,;&|][\s\"']{0,2}[A-Za-z_][A-Za-z0-9_.-]{0,40}[\"']?[ \t]?(?:=|:(?!//))")
-_COMMENT: Final = re.compile(rb"[ \t][#;](?:[ \t]|$)|[ \t]//[ \t]")
-_MAX_CLOSERS: Final = 8
-_OPENERS: Final = {b")": b"(", b"}": b"{", b"]": b"["}
-_SCHEME_HASH: Final = re.compile(rb"\{[A-Za-z0-9-]{1,16}\}[^\s{}]")
+from leadglass_agent.redaction.tables import BLANK, DIGITS, LINE_END, LOWER, QUOTE, SPACE, UPPER, run_end, table
+from leadglass_agent.redaction.unquoted import unquoted_value
+
+if TYPE_CHECKING:
+    from leadglass_agent.redaction.extents import Value
+    from leadglass_agent.redaction.lines import Walks
+
+_MAX_BLANKS: Final = 256
+_OPEN_ELEMENT: Final = 4096
+_MAX_DUMP_HEAD: Final = 16
+_MAX_TAG: Final = 40
+_MAX_HASH_SCHEME: Final = 18
+# What may stand before a value and is none of it, and what begins a value of more than a run of bytes.
+_MARK: Final = table(b"*<s!\x1b")
+_OPENING: Final = table(b"&[{|><\r\n\0")
+_TAG_NAME: Final = table(LOWER + UPPER + DIGITS + b"-_!:./")
+# Tags of what is kept elsewhere or encrypted.
+_REFERENCES: Final = (b"!vault", b"!Ref", b"!Sub", b"!GetAtt", b"!ENV", b"!secret")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """Where a key stands: its bytes, the quote around key and value together (or nothing), and its separator."""
+def find_value(data: bytes, position: int, name_start: int, separator: int, enclosing: int, walks: Walks) -> Value:
+    """Finds the value at or after `position`, just behind the separator of the name that starts at `name_start`.
 
-    start: int
-    separator: bytes
-    enclosing_quote: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One value: bytes start to end, and whether quotes of its own delimit it."""
-
-    start: int
-    end: int
-    quoted: bool
-
-
-def find_value(data: bytes, position: int, key: Key) -> Value | None:
-    """Finds the value that begins at or after `position`, just behind the key's separator; None if there is none."""
-    if key.separator == b">":
-        end = _limit(_ELEMENT, data, position)
-        return _nonempty(data, position, end) if data.startswith(b"</", end) else None
-    position = _limit(_SPACES, data, position)
-    quote = _QUOTE.match(data, position)
-    if quote is not None and quote[1] != key.enclosing_quote:
-        return _quoted(data, quote.end(), quote[1])
-    first = data[position : position + 1]
-    if first == b"[" and not data.startswith(b"[redacted:", position):
-        end = data.find(b"]", position, position + _MAX_VALUE)
-        return Value(position, end + 1, quoted=True) if end > 0 and b"\n" not in data[position:end] else None
-    if first == b"{" and _SCHEME_HASH.match(data, position) is None and not data.startswith((b"{{", b"{}"), position):
-        return None
-    block = _BLOCK.match(data, position)
-    if block is not None:
-        return _block(data, block.end(), key)
-    return _unquoted(data, position, key)
+    `enclosing` is the quote around name and value together, or 0.
+    """
+    limit = min(len(data), position + MAX_VALUE)
+    if separator == GREATER:
+        return _element_text(data, position, limit, walks)
+    position = run_end(data, position, min(limit, position + _MAX_BLANKS), BLANK)
+    if position >= limit:
+        return NONE
+    if _MARK[data[position]]:
+        position = _past_marks(data, position, limit)
+        if position >= limit:
+            return NONE
+    quoted = quoted_within(data, position, limit, enclosing)
+    if quoted[0] != NOT_FOUND:
+        return quoted
+    if _OPENING[data[position]]:
+        opened = _opened(data, position, limit, name_start, enclosing, walks)
+        if opened[0] != NOT_FOUND:
+            return opened
+    return unquoted_value(data, position, limit, name_start, enclosing, walks)
 
 
-def header_value(data: bytes, position: int, key: Key) -> Value | None:
+def header_value(data: bytes, position: int, enclosing: int, walks: Walks) -> Value:
     """Finds a header's whole value: up to its own or the enclosing quote, else to the end of the line."""
-    position = _limit(_SPACES, data, position)
-    quote = _QUOTE.match(data, position)
-    if quote is not None and quote[1] != key.enclosing_quote:
-        return _quoted(data, quote.end(), quote[1])
-    return _nonempty(data, position, _line_end(data, position, key))
+    limit = min(len(data), position + MAX_VALUE)
+    position = run_end(data, position, min(limit, position + _MAX_BLANKS), BLANK)
+    quoted = quoted_within(data, position, limit, enclosing)
+    if quoted[0] != NOT_FOUND:
+        return quoted
+    return trimmed(data, position, line_end(data, position, limit, enclosing, walks))
 
 
-def begins_line(data: bytes, start: int) -> bool:
-    """Says whether nothing but indentation, an export or a list mark stands before `start` on its line."""
-    window = data[max(0, start - _LINE_LOOKBACK) : start]
-    line = max(window.rfind(b"\n"), window.rfind(b"\r"), window.rfind(b"\0"))
-    if line < 0 and start > _LINE_LOOKBACK:
+def _element_text(data: bytes, position: int, limit: int, walks: Walks) -> Value:
+    end = walks.element.until(data, position, limit)
+    # So much text without a tag is a value that goes on behind what is at hand.
+    is_open = end == limit and end - position >= _OPEN_ELEMENT
+    return trimmed(data, position, end) if is_open or data.startswith(b"</", end) else NONE
+
+
+def _past_marks(data: bytes, position: int, limit: int) -> int:
+    """Reads past what is no part of a value: the end of bold or of a tag, a type, a colour, a YAML tag."""
+    first = data[position]
+    if first == STAR and data.startswith(b"** ", position):  # the end of bold in Markdown
+        position += len(b"** ")
+    elif first == LESS and data.startswith(b"</", position):
+        closing = data.find(b">", position, min(limit, position + _MAX_TAG))
+        position = run_end(data, closing + 1, limit, BLANK) if closing > 0 else position
+    if position >= limit:
+        return position
+    if data[position] == LOWER_S and data.startswith(b"string(", position):  # what PHP dumps: string(32) "x"
+        closing = data.find(b") ", position, min(limit, position + _MAX_DUMP_HEAD))
+        if closing > 0:
+            position = closing + len(b") ")
+            if position >= limit:
+                return position
+    if data[position] == ESCAPE:
+        return past_colour(data, position, limit)
+    return _past_yaml_tag(data, position, limit) if data[position] == BANG else position
+
+
+def _past_yaml_tag(data: bytes, position: int, limit: int) -> int:
+    """Reads past the tag of a value: `!vault-plain x`."""
+    end = run_end(data, position + 1, min(limit, position + _MAX_TAG), _TAG_NAME)
+    if data[position:end] in _REFERENCES:
+        return position
+    if end > position + 1 and end < limit and BLANK[data[end]]:
+        return run_end(data, end, limit, BLANK)
+    return position
+
+
+def _opened(data: bytes, position: int, limit: int, name_start: int, enclosing: int, walks: Walks) -> Value:
+    """Finds a value that a bracket, an entity or the end of the line opens; EMPTY when it is certainly none."""
+    first = data[position]
+    if first == AMPERSAND:
+        return entity_quoted(data, position, limit)
+    if first == OPEN_BRACKET:
+        return _list(data, position, limit, walks)
+    if first == OPEN_BRACE:
+        is_text = _is_hash_scheme(data, position) or data.startswith((b"{{", b"{}"), position)
+        return NONE if is_text else EMPTY
+    if LINE_END[first]:
+        return on_next_line(data, position, limit, enclosing)
+    if first == LESS:
+        return here_document(data, position + 2, limit, walks) if data.startswith(b"<<", position) else NONE
+    return block_scalar(data, position, limit, name_start)
+
+
+def _list(data: bytes, position: int, limit: int, walks: Walks) -> Value:
+    if data.startswith(b"[redacted:", position):
+        return NONE
+    closing = data.find(b"]", position, walks.line.until(data, position, limit))
+    return (position, closing + 1, True) if closing > 0 else EMPTY
+
+
+def _is_hash_scheme(data: bytes, position: int) -> bool:
+    # {SSHA}… of LDAP and {bcrypt}… of Spring: the braces name how the password is kept.
+    closing = data.find(b"}", position, position + _MAX_HASH_SCHEME)
+    if closing < position + 2 or closing + 1 >= len(data):
         return False
-    return _PREFIX.fullmatch(window, line + 1) is not None
-
-
-def _quoted(data: bytes, start: int, quote: bytes) -> Value | None:
-    pattern = _QUOTED.get(quote)
-    if pattern is not None:
-        return _nonempty(data, start, _limit(pattern, data, start), quoted=True)
-    end = data.find(quote, start, start + _MAX_VALUE)
-    if end < 0 or (len(quote) < len(b'"""') and b"\n" in data[start:end]):
-        end = _limit(_LINE, data, start)
-    return _nonempty(data, start, end, quoted=True)
-
-
-def _block(data: bytes, position: int, key: Key) -> Value | None:
-    line_start = max(data.rfind(b"\n", 0, key.start), data.rfind(b"\0", 0, key.start)) + 1
-    indent = key.start - line_start
-    end = position
-    for _ in range(_MAX_INDENT_LINES):
-        line = _INDENTED_LINE.match(data, end, position + _MAX_VALUE)
-        if line is None or line.end() == end:
-            break
-        text = line[0].strip(b"\r\n")
-        if text.strip() and len(text) - len(text.lstrip(b" \t")) <= indent:
-            break
-        if not text.strip() and not data[line.end() : line.end() + 1]:
-            break
-        end = line.end()
-    start = position + len(data[position:end]) - len(data[position:end].lstrip())
-    return _nonempty(data, start, end)
-
-
-def _unquoted(data: bytes, position: int, key: Key) -> Value | None:
-    if key.enclosing_quote:
-        return _nonempty(data, position, _cut(data, position, _line_end(data, position, key)))
-    before = data[key.start - 1 : key.start]
-    if before in {b"?", b"&"}:
-        return _nonempty(data, position, _limit(_QUERY, data, position))
-    if before == b";" or data[max(0, key.start - 2) : key.start] == b"; ":
-        return _nonempty(data, position, _limit(_CONNECTION, data, position))
-    if begins_line(data, key.start):
-        return _nonempty(data, position, _cut(data, position, _line_end(data, position, key)))
-    return _nonempty(data, position, _cut(data, position, _limit(_RUN, data, position)))
-
-
-def _line_end(data: bytes, position: int, key: Key) -> int:
-    end = _limit(_LINE, data, position)
-    if key.enclosing_quote:
-        closing = data.find(key.enclosing_quote, position, end)
-        return end if closing < 0 else closing
-    return end
-
-
-def _cut(data: bytes, start: int, end: int) -> int:
-    pair = _NEXT_PAIR.search(data, start + 1, end)
-    if pair is not None:
-        end = pair.start()
-    comment = _COMMENT.search(data, start + 1, end)
-    if comment is not None:
-        end = comment.start()
-    text = data[start:end].rstrip(b",; \t")
-    for _ in range(_MAX_CLOSERS):
-        opener = _OPENERS.get(text[-1:])
-        if opener is None or text.count(opener) >= text.count(text[-1:]):
-            break
-        text = text[:-1].rstrip(b",; \t")
-    return start + len(text)
-
-
-def _nonempty(data: bytes, start: int, end: int, *, quoted: bool = False) -> Value | None:
-    if not quoted:
-        end = start + len(data[start:end].rstrip())
-    return Value(start, end, quoted) if end > start else None
-
-
-def _limit(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
-    match = pattern.match(data, position, position + _MAX_VALUE)
-    return position if match is None else match.end()
+    following = data[closing + 1]
+    return not SPACE[following] and not QUOTE[following] and following not in (OPEN_BRACE, CLOSE_BRACE)

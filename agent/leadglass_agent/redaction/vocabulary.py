@@ -12,6 +12,7 @@ from leadglass_agent import strict_yaml
 
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name_parts: str
     key_parts: str
     passwords: str
     plain_pass_words: str
@@ -31,6 +32,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Vocabulary:
     """The words, each entry under its name in the file."""
 
+    name_parts: tuple[str, ...]
     key_parts: tuple[str, ...]
     passwords: frozenset[str]
     plain_pass_words: frozenset[str]
@@ -50,6 +52,7 @@ def _read() -> Vocabulary:
     file = resources.files(__package__) / "vocabulary.yaml"
     document = strict_yaml.load(file.read_bytes(), file.name, _Document)
     return Vocabulary(
+        name_parts=tuple(part.replace("~", " ") for part in document.name_parts.split()),
         key_parts=tuple(document.key_parts.split()),
         passwords=frozenset(document.passwords.split()),
         plain_pass_words=frozenset(document.plain_pass_words.split()),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from leadglass_agent.redaction.escape import Visible, visible
 
 if TYPE_CHECKING:
+    from leadglass_agent.redaction.findings import RuleId
     from leadglass_agent.redaction.redactor import Redactor
     from leadglass_agent.views.procfs import Block
 
@@ -19,11 +20,11 @@ _MAX_ROW_CHARACTERS: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """Masked arguments; truncated if some are missing at the end; masked counts what was hidden."""
+    """Masked arguments; truncated if some are missing at the end; masked names the rule of each mask."""
 
     shown: tuple[Visible, ...]
     truncated: bool
-    masked: int
+    masked: tuple[RuleId, ...]
 
 
 def mask_arguments(block: Block, argument_bytes: int | None, redactor: Redactor) -> Arguments:
@@ -42,16 +43,17 @@ def mask_arguments(block: Block, argument_bytes: int | None, redactor: Redactor)
     if len(raw) > _MAX_ARGUMENTS:
         raw, truncated = raw[:_MAX_ARGUMENTS], True
     shown: list[Visible] = []
-    room, masked = _MAX_ROW_CHARACTERS, 0
+    room = _MAX_ROW_CHARACTERS
+    masked: list[RuleId] = []
     for redaction in redactor.redact_arguments(raw):
-        masked += len(redaction.findings)
+        masked.extend(finding.rule_id for finding in redaction.findings)
         if room <= 0:
             truncated = True
             continue
         text = visible(redaction.text, min(_MAX_CHARACTERS, room))
         room -= len(text.text)
         shown.append(text)
-    return Arguments(tuple(shown), truncated, masked)
+    return Arguments(tuple(shown), truncated, tuple(masked))
 
 
 def _end_of_title(data: bytes, argument_bytes: int, redactor: Redactor) -> int:

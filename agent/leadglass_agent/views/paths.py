@@ -139,6 +139,11 @@ def admits(scope: Scope, path: bytes) -> bool:
     return scope.admits_path(path.decode("utf-8", "surrogateescape"))
 
 
+def resolve_below(root: int, path: bytes, flags: int) -> int:
+    """Opens a path of the agent's own choice below a root, as a descriptor of the caller's; raises OSError."""
+    return _resolve(root, path, flags)
+
+
 def reason_of(error: OSError) -> Unavailable:
     """Names what the kernel's error says about a path."""
     return _REASONS.get(error.errno or 0, Unavailable.KERNEL_REFUSED)

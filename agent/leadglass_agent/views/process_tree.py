@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.policy.glob import matches_name
+from leadglass_agent.policy.model import Profile
 from leadglass_agent.redaction.escape import visible
 from leadglass_agent.views import command_line, procfs
 from leadglass_agent.views.kernel_refusal import why_refused
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 
     from leadglass_agent.policy.scope import Scope
     from leadglass_agent.redaction.escape import Visible
+    from leadglass_agent.redaction.findings import RuleId
     from leadglass_agent.redaction.redactor import Redaction, Redactor
     from leadglass_agent.views.procfs import ProcRoot
+    from leadglass_agent.views.redactors import Redactors
 
 _MAX_CHARACTERS: Final = 1_024
 
@@ -63,7 +67,8 @@ class _Scopes:
 @dataclass(frozen=True, slots=True)
 class _Row:
     row: ProcessRow
-    masked: int
+    redaction: Profile
+    redactions: Counter[RuleId]
 
 
 class _Family:
@@ -114,7 +119,7 @@ class _Family:
 
 def list_processes(
     proc: ProcRoot,
-    redactor: Redactor,
+    redactors: Redactors,
     scope_list: Scope,
     scope_executable: Scope | None,
     scope_argv: Scope | None,
@@ -130,18 +135,21 @@ def list_processes(
     family = _Family(proc, scope_list, limits.generations)
     candidates = list(_candidates(proc, query))
     rows: list[ProcessRow] = []
-    masked = size = last = 0
+    size = last = 0
+    profiles: set[Profile] = set()
+    redactions: Counter[RuleId] = Counter()
     read_unix_ns = time.time_ns()
     end_ns = time.monotonic_ns() + limits.elapsed_ns
     for pid in candidates[: limits.looked_at]:
         if last and time.monotonic_ns() >= end_ns:
             break
         last = pid
-        found = _read_row(proc, redactor, scopes, query, family, pid)
+        found = _read_row(proc, redactors, scopes, query, family, pid)
         if found is None:
             continue
         rows.append(found.row)
-        masked += found.masked
+        profiles.add(found.redaction)
+        redactions += found.redactions
         size += _row_bytes(found.row)
         if len(rows) >= min(query.limit, MAX_PAGE_ROWS) or size >= limits.text_bytes:
             break
@@ -150,7 +158,10 @@ def list_processes(
         next_pid=last if candidates and last != candidates[-1] else 0,
         read_unix_ns=read_unix_ns,
         incomplete=Unavailable.HIDEPID if proc.hides else None,
-        masked=masked,
+        masked=redactions.total(),
+        # Rules may ask for another profile for some processes: a page is as good as its weaker one.
+        redaction=Profile.BALANCED if Profile.BALANCED in profiles else Profile.STRICT,
+        redactions=tuple(sorted(redactions.items())),
     )
 
 
@@ -162,7 +173,7 @@ def _candidates(proc: ProcRoot, query: ProcessQuery) -> Iterator[int]:
 
 def _read_row(
     proc: ProcRoot,
-    redactor: Redactor,
+    redactors: Redactors,
     scopes: _Scopes,
     query: ProcessQuery,
     family: _Family,
@@ -175,16 +186,29 @@ def _read_row(
                 return None
             if query.subtree_of_pid and not family.descends(pid, query.subtree_of_pid):
                 return None
-            name = redactor.redact(target.stat.name)
+            name = redactors.balanced.redact(target.stat.name)
             shown_name = visible(name.text, _MAX_CHARACTERS)
             # The glob asks what is shown: asked of the raw name, it would find out a masked one letter by letter.
             if query.name_glob and not matches_name(query.name_glob, shown_name.text):
                 return None
-            executable = _executable(proc, redactor, scopes.executable, target)
-            arguments = _arguments(proc, redactor, scopes.argv, target)
-            return _row(proc, target, shown_name, family.parent(pid), executable, arguments, len(name.findings))
+            executable = _executable(proc, redactors.balanced, scopes.executable, target)
+            profile = _profile(scopes.argv, target)
+            arguments = _arguments(proc, redactors.of(profile), scopes.argv, target)
+            row = _row(proc, target, shown_name, family.parent(pid), executable, arguments)
+            redactions = Counter(finding.rule_id for finding in name.findings)
+            if not isinstance(executable, Unavailable):
+                redactions.update(finding.rule_id for finding in executable.findings)
+            if not isinstance(arguments, Unavailable):
+                redactions.update(arguments.masked)
+            return _Row(row, profile, redactions)
     except (ProcessGone, PermissionError):
         return None
+
+
+def _profile(scope: Scope | None, target: Target) -> Profile:
+    """Gives the profile of a command line: strict, unless the rules that show it ask for another."""
+    asked = None if scope is None else scope.narrow(target.facts).redaction()
+    return asked or Profile.STRICT
 
 
 def _executable(proc: ProcRoot, redactor: Redactor, scope: Scope | None, target: Target) -> Redaction | Unavailable:
@@ -221,14 +245,9 @@ def _row(
     parent_pid: int,
     executable: Redaction | Unavailable,
     arguments: command_line.Arguments | Unavailable,
-    masked: int,
-) -> _Row:
+) -> ProcessRow:
     stat = target.stat
-    if not isinstance(executable, Unavailable):
-        masked += len(executable.findings)
-    if not isinstance(arguments, Unavailable):
-        masked += arguments.masked
-    row = ProcessRow(
+    return ProcessRow(
         ref=target.ref,
         parent_pid=parent_pid,
         name=name,
@@ -244,7 +263,6 @@ def _row(
         arguments=arguments if isinstance(arguments, Unavailable) else arguments.shown,
         arguments_truncated=not isinstance(arguments, Unavailable) and arguments.truncated,
     )
-    return _Row(row, masked)
 
 
 def _row_bytes(row: ProcessRow) -> int:

@@ -173,6 +173,19 @@ def read_executable(process: ProcessDirectory) -> bytes:
         raise ProcessGone from None
 
 
+def mount_namespace(process: ProcessDirectory) -> str:
+    """Reads which mount namespace a process is in; raises ProcessGone or PermissionError."""
+    try:
+        return os.readlink("ns/mnt", dir_fd=process.fd)
+    except (FileNotFoundError, ProcessLookupError):
+        raise ProcessGone from None
+
+
+def read_mounts(process: ProcessDirectory) -> bytes:
+    """Reads /proc/PID/mountinfo; raises ProcessGone or PermissionError."""
+    return _whole(process.fd, "mountinfo", _MAX_MOUNTINFO)
+
+
 def memory_owner(process: ProcessDirectory) -> int:
     """Reads the owner of /proc/PID/environ: another than the effective user if the process is not dumpable."""
     try:
@@ -202,6 +215,14 @@ def root_identity(process: ProcessDirectory) -> tuple[str, str]:
         return mount, inode or os.fsdecode(descriptor_path(root))
     finally:
         os.close(root)
+
+
+def reopen_for_reading(fd: int) -> int:
+    """Opens the very file that an O_PATH descriptor of our own names, for reading; raises OSError.
+
+    The caller has made sure that it is a regular file. O_NONBLOCK, or a lease on it would make us wait; open(2).
+    """
+    return os.open(b"/proc/self/fd/%d" % fd, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 def descriptor_path(fd: int) -> bytes:

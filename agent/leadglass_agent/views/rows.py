@@ -9,7 +9,9 @@ from enum import StrEnum
 
 import msgspec
 
+from leadglass_agent.policy.model import Profile
 from leadglass_agent.redaction.escape import Visible
+from leadglass_agent.redaction.findings import RuleId
 
 
 class Unavailable(StrEnum):
@@ -32,6 +34,8 @@ class Unavailable(StrEnum):
     KERNEL_REFUSED = "KERNEL_REFUSED"
     PATH_TOO_LONG = "PATH_TOO_LONG"
     NOT_PERMITTED = "NOT_PERMITTED"
+    BINARY_FILE = "BINARY_FILE"
+    NOT_A_FILE = "NOT_A_FILE"
 
 
 class Presence(StrEnum):
@@ -53,6 +57,27 @@ class FileType(StrEnum):
     SOCKET = "SOCKET"
     BLOCK_DEVICE = "BLOCK_DEVICE"
     CHARACTER_DEVICE = "CHARACTER_DEVICE"
+
+
+class TextStart(StrEnum):
+    """Where a window of a text begins; the names are those of leadglass.v1.TextStart."""
+
+    HEAD = "HEAD"
+    TAIL = "TAIL"
+    OFFSET = "OFFSET"
+
+
+class TextEnd(StrEnum):
+    """Why no more of a text comes; the names are those of leadglass.v1.TextEnd."""
+
+    END_OF_FILE = "END_OF_FILE"
+    LINE_LIMIT = "LINE_LIMIT"
+    BYTE_LIMIT = "BYTE_LIMIT"
+    TIME_LIMIT = "TIME_LIMIT"
+    FILE_TRUNCATED = "FILE_TRUNCATED"
+    FILE_ROTATED = "FILE_ROTATED"
+    UNAVAILABLE = "UNAVAILABLE"
+    INTERRUPTED = "INTERRUPTED"
 
 
 class ProcessRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +114,8 @@ class ProcessPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     read_unix_ns: int
     incomplete: Unavailable | None
     masked: int
+    redaction: Profile
+    redactions: tuple[tuple[RuleId, int], ...]
 
 
 class VariableRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,3 +166,61 @@ class DirectoryPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     next_index: int
     unavailable: Unavailable | None
     truncated: bool
+
+
+class TextFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which lines to show: those where the pattern stands in the redacted text, and some around them."""
+
+    pattern: str
+    fixed: bool
+    ignore_case: bool
+    before: int
+    after: int
+
+
+class TextQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A window of one file: where it begins, its most lines and bytes, and whether what is added later follows."""
+
+    path: str
+    start: TextStart
+    offset_bytes: int
+    max_lines: int
+    max_bytes: int
+    follow: bool
+    filter: TextFilter | None
+
+
+class TextFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file that a window was opened on: sizes and offsets in bytes, times in nanoseconds since 1970."""
+
+    path: Visible
+    size_bytes: int
+    modify_unix_ns: int
+    start_bytes: int
+    starts_within_line: bool
+
+
+class TextLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line; `is_context` if only its neighbour fits the filter, `after_gap` if lines before it were left out."""
+
+    text: Visible
+    is_context: bool = False
+    after_gap: bool = False
+
+
+class TextPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one look at a window gives; `stream` names the open window, 0 if there is none any more.
+
+    `position_bytes` is how far the file was read, `redactions` counts masks by rule since the last page, `is_waiting`
+    says that nothing new is there yet.
+    """
+
+    stream: int
+    redaction: Profile
+    file: TextFile | None = None
+    lines: tuple[TextLine, ...] = ()
+    position_bytes: int = 0
+    redactions: tuple[tuple[RuleId, int], ...] = ()
+    is_waiting: bool = False
+    end: TextEnd | None = None
+    unavailable: Unavailable | None = None

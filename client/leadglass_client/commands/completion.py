@@ -12,13 +12,13 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, *, shell: str) -> None:
-    r"""Prints a script that completes commands, options and contexts.
+    """Prints a script that completes commands, options and contexts.
 
     \b
     bash: leadglass completion bash > ~/.local/share/bash-completion/completions/leadglass
     zsh:  leadglass completion zsh > "${fpath[1]}/_leadglass"
     fish: leadglass completion fish > ~/.config/fish/completions/leadglass.fish
-    """
+    """  # noqa: D301 - click reads the control character
     found = get_completion_class(shell)
     if found is not None:
         click.echo(found(ctx.find_root().command, {}, "leadglass", "_LEADGLASS_COMPLETE").source())

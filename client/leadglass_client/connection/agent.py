@@ -14,6 +14,7 @@ from leadglass_client.connection.refusals import refusal_failure, status_failure
 from leadglass_client.errors import ExitCode, Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from leadglass_client.settings.target import Target
@@ -58,15 +59,29 @@ class Agent:
 
     def ask(self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
         """Makes one call in what is left of the time, or fails with what happened and what to do."""
-        session_id = self.target.session_id
-        metadata = ((_SESSION_KEY, session_id),) if session_id else ()
+        try:
+            return method(request, timeout=self._left(), metadata=self._metadata())
+        except grpc.RpcError as error:
+            raise self._failure(error) from error
+
+    def stream(self, method: grpc.UnaryStreamMultiCallable[Request, Response], request: Request) -> Iterator[Response]:
+        """Makes one call and yields its messages as they come, or fails as `ask` does; leaving early ends the call."""
+        call = method(request, timeout=self._left(), metadata=self._metadata())
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise self._failure(error) from error
+        finally:
+            call.cancel()
+
+    def _left(self) -> float:
         left = self._end - time.monotonic()
         if left <= 0:
             raise self._late()
-        try:
-            return method(request, timeout=left, metadata=metadata)
-        except grpc.RpcError as error:
-            raise self._failure(error) from error
+        return left
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return ((_SESSION_KEY, self.target.session_id),) if self.target.session_id else ()
 
     def _failure(self, error: object) -> Failure:
         refusal = refusal_failure(error)

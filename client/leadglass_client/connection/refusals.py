@@ -44,6 +44,16 @@ REFUSALS: Mapping[str, tuple[ExitCode, str, str]] = {
         "name the ticket that the work belongs to: --ticket INC-1234",
     ),
     "POLICY_DENIED": (ExitCode.DENIED, "the policy does not permit this", _POLICY),
+    "KNOWN_VALUE": (
+        ExitCode.DENIED,
+        "the agent withheld its reply: it holds a value that the pod keeps as a secret",
+        "ask for less of it; whoever reads the audit log finds where the value lies under this call",
+    ),
+    "KNOWN_VALUES_UNREAD": (
+        ExitCode.ERROR,
+        "the agent could not read all values that must not leave, and shows nothing without them",
+        "try again in a moment; if it stays so, a secret mount of the target may hang",
+    ),
     "PROCESS_NOT_FOUND": (
         ExitCode.NOT_FOUND,
         "no such process within your scope: it ended, its number was reused, or the policy hides it",
@@ -53,6 +63,11 @@ REFUSALS: Mapping[str, tuple[ExitCode, str, str]] = {
         ExitCode.USAGE,
         "the agent takes the request as out of bounds",
         "paths begin with a slash; names have at most 256 characters; see: leadglass COMMAND --help",
+    ),
+    "PATTERN_REFUSED": (
+        ExitCode.USAGE,
+        "the agent does not search for this pattern: it is too large, or no regular expression without backtracking",
+        "leave out (?=...), \\1 and counts above 255; for a plain text: -F",
     ),
     "METHOD_UNKNOWN": (
         ExitCode.ERROR,

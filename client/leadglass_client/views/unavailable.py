@@ -59,6 +59,12 @@ _EXPLANATIONS: Mapping[str, Explanation] = {
     "TIMED_OUT": Explanation("the file system does not answer", "look at the mount behind the path", ExitCode.DEADLINE),
     "KERNEL_REFUSED": Explanation("the kernel refused", "look at the security modules of the node", ExitCode.ERROR),
     "PATH_TOO_LONG": Explanation("the path has too many links or characters", _PATH, ExitCode.ERROR),
+    "BINARY_FILE": Explanation(
+        "the file is no text, and only text can be masked", "see its metadata: leadglass stat PID PATH", ExitCode.ERROR
+    ),
+    "NOT_A_FILE": Explanation(
+        "a directory, device, pipe or socket is not read", "see what it is: leadglass stat PID PATH", ExitCode.ERROR
+    ),
     "NOT_PERMITTED": Explanation(
         "your policy does not permit it", "see what it permits: leadglass session show", ExitCode.DENIED
     ),

@@ -9,6 +9,7 @@ import string
 _ALPHABETS = {
     "alnum": string.ascii_letters + string.digits,
     "base32": string.ascii_uppercase + "234567",
+    "base58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
     "base64": string.ascii_letters + string.digits + "+/",
     "base64url": string.ascii_letters + string.digits + "-_",
     "bech32": "qpzry9x8gf2tvdw0s3jn54khce6mua7l".upper(),

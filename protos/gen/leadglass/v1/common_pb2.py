@@ -24,17 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19leadglass/v1/common.proto\x12\x0cleadglass.v1\".\n\x0bVisibleText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\ttruncated\x18\x02 \x01(\x08\".\n\nProcessRef\x12\x0b\n\x03pid\x18\x01 \x01(\x05\x12\x13\n\x0bstart_ticks\x18\x02 \x01(\x04*\xa8\x05\n\x11UnavailableReason\x12\"\n\x1eUNAVAILABLE_REASON_UNSPECIFIED\x10\x00\x12#\n\x1fUNAVAILABLE_REASON_UID_MISMATCH\x10\x01\x12#\n\x1fUNAVAILABLE_REASON_GID_MISMATCH\x10\x02\x12$\n UNAVAILABLE_REASON_CAPS_SUPERSET\x10\x03\x12#\n\x1fUNAVAILABLE_REASON_NOT_DUMPABLE\x10\x04\x12\x1d\n\x19UNAVAILABLE_REASON_USERNS\x10\x05\x12\x1e\n\x1aUNAVAILABLE_REASON_HIDEPID\x10\x06\x12#\n\x1fUNAVAILABLE_REASON_PROCESS_GONE\x10\x07\x12%\n!UNAVAILABLE_REASON_NO_USER_MEMORY\x10\x08\x12 \n\x1cUNAVAILABLE_REASON_NOT_FOUND\x10\t\x12!\n\x1dUNAVAILABLE_REASON_PERMISSION\x10\n\x12#\n\x1fUNAVAILABLE_REASON_ESCAPES_ROOT\x10\x0b\x12(\n$UNAVAILABLE_REASON_KERNEL_FILESYSTEM\x10\x0c\x12&\n\"UNAVAILABLE_REASON_NOT_A_DIRECTORY\x10\r\x12 \n\x1cUNAVAILABLE_REASON_TIMED_OUT\x10\x0e\x12%\n!UNAVAILABLE_REASON_KERNEL_REFUSED\x10\x0f\x12$\n UNAVAILABLE_REASON_PATH_TOO_LONG\x10\x10\x12$\n UNAVAILABLE_REASON_NOT_PERMITTED\x10\x11\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19leadglass/v1/common.proto\x12\x0cleadglass.v1\".\n\x0bVisibleText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\ttruncated\x18\x02 \x01(\x08\".\n\nProcessRef\x12\x0b\n\x03pid\x18\x01 \x01(\x05\x12\x13\n\x0bstart_ticks\x18\x02 \x01(\x04\"0\n\x0eRedactionCount\x12\x0f\n\x07rule_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04*\xef\x05\n\x11UnavailableReason\x12\"\n\x1eUNAVAILABLE_REASON_UNSPECIFIED\x10\x00\x12#\n\x1fUNAVAILABLE_REASON_UID_MISMATCH\x10\x01\x12#\n\x1fUNAVAILABLE_REASON_GID_MISMATCH\x10\x02\x12$\n UNAVAILABLE_REASON_CAPS_SUPERSET\x10\x03\x12#\n\x1fUNAVAILABLE_REASON_NOT_DUMPABLE\x10\x04\x12\x1d\n\x19UNAVAILABLE_REASON_USERNS\x10\x05\x12\x1e\n\x1aUNAVAILABLE_REASON_HIDEPID\x10\x06\x12#\n\x1fUNAVAILABLE_REASON_PROCESS_GONE\x10\x07\x12%\n!UNAVAILABLE_REASON_NO_USER_MEMORY\x10\x08\x12 \n\x1cUNAVAILABLE_REASON_NOT_FOUND\x10\t\x12!\n\x1dUNAVAILABLE_REASON_PERMISSION\x10\n\x12#\n\x1fUNAVAILABLE_REASON_ESCAPES_ROOT\x10\x0b\x12(\n$UNAVAILABLE_REASON_KERNEL_FILESYSTEM\x10\x0c\x12&\n\"UNAVAILABLE_REASON_NOT_A_DIRECTORY\x10\r\x12 \n\x1cUNAVAILABLE_REASON_TIMED_OUT\x10\x0e\x12%\n!UNAVAILABLE_REASON_KERNEL_REFUSED\x10\x0f\x12$\n UNAVAILABLE_REASON_PATH_TOO_LONG\x10\x10\x12$\n UNAVAILABLE_REASON_NOT_PERMITTED\x10\x11\x12\"\n\x1eUNAVAILABLE_REASON_BINARY_FILE\x10\x12\x12!\n\x1dUNAVAILABLE_REASON_NOT_A_FILE\x10\x13*s\n\x10RedactionProfile\x12!\n\x1dREDACTION_PROFILE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aREDACTION_PROFILE_BALANCED\x10\x01\x12\x1c\n\x18REDACTION_PROFILE_STRICT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadglass.v1.common_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_UNAVAILABLEREASON']._serialized_start=140
-  _globals['_UNAVAILABLEREASON']._serialized_end=820
+  _globals['_UNAVAILABLEREASON']._serialized_start=190
+  _globals['_UNAVAILABLEREASON']._serialized_end=941
+  _globals['_REDACTIONPROFILE']._serialized_start=943
+  _globals['_REDACTIONPROFILE']._serialized_end=1058
   _globals['_VISIBLETEXT']._serialized_start=43
   _globals['_VISIBLETEXT']._serialized_end=89
   _globals['_PROCESSREF']._serialized_start=91
   _globals['_PROCESSREF']._serialized_end=137
+  _globals['_REDACTIONCOUNT']._serialized_start=139
+  _globals['_REDACTIONCOUNT']._serialized_end=187
 # @@protoc_insertion_point(module_scope)

@@ -59,6 +59,10 @@ class _UnavailableReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Una
     """The path has more symbolic links or characters than the kernel or the agent follows."""
     UNAVAILABLE_REASON_NOT_PERMITTED: _UnavailableReason.ValueType  # 17
     """The view is not in the caller's policy."""
+    UNAVAILABLE_REASON_BINARY_FILE: _UnavailableReason.ValueType  # 18
+    """The file is no text: it holds NUL bytes and is not UTF-16, or begins like an archive, an image or a key store."""
+    UNAVAILABLE_REASON_NOT_A_FILE: _UnavailableReason.ValueType  # 19
+    """The path leads to a directory, a device, a pipe or a socket, which are never read."""
 
 class UnavailableReason(_UnavailableReason, metaclass=_UnavailableReasonEnumTypeWrapper):
     """UnavailableReason says why the kernel or the target keeps a view from the agent."""
@@ -99,7 +103,35 @@ UNAVAILABLE_REASON_PATH_TOO_LONG: UnavailableReason.ValueType  # 16
 """The path has more symbolic links or characters than the kernel or the agent follows."""
 UNAVAILABLE_REASON_NOT_PERMITTED: UnavailableReason.ValueType  # 17
 """The view is not in the caller's policy."""
+UNAVAILABLE_REASON_BINARY_FILE: UnavailableReason.ValueType  # 18
+"""The file is no text: it holds NUL bytes and is not UTF-16, or begins like an archive, an image or a key store."""
+UNAVAILABLE_REASON_NOT_A_FILE: UnavailableReason.ValueType  # 19
+"""The path leads to a directory, a device, a pipe or a socket, which are never read."""
 Global___UnavailableReason: _TypeAlias = UnavailableReason  # noqa: Y015
+
+class _RedactionProfile:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RedactionProfileEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RedactionProfile.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REDACTION_PROFILE_UNSPECIFIED: _RedactionProfile.ValueType  # 0
+    """The reply holds no text of the target."""
+    REDACTION_PROFILE_BALANCED: _RedactionProfile.ValueType  # 1
+    """Made for logs: harmless text stays as it is."""
+    REDACTION_PROFILE_STRICT: _RedactionProfile.ValueType  # 2
+    """Made for command lines and configuration: what looks like a token beside any name is masked."""
+
+class RedactionProfile(_RedactionProfile, metaclass=_RedactionProfileEnumTypeWrapper):
+    """RedactionProfile is the operating point of the redactor."""
+
+REDACTION_PROFILE_UNSPECIFIED: RedactionProfile.ValueType  # 0
+"""The reply holds no text of the target."""
+REDACTION_PROFILE_BALANCED: RedactionProfile.ValueType  # 1
+"""Made for logs: harmless text stays as it is."""
+REDACTION_PROFILE_STRICT: RedactionProfile.ValueType  # 2
+"""Made for command lines and configuration: what looks like a token beside any name is masked."""
+Global___RedactionProfile: _TypeAlias = RedactionProfile  # noqa: Y015
 
 @_typing.final
 class VisibleText(_message.Message):
@@ -152,3 +184,29 @@ class ProcessRef(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProcessRef: _TypeAlias = ProcessRef  # noqa: Y015
+
+@_typing.final
+class RedactionCount(_message.Message):
+    """RedactionCount says how often one rule masked something in a reply."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_ID_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    rule_id: _builtins.str
+    """Rule, as it stands in the masks; one of the agent's catalogue."""
+    count: _builtins.int
+    """Number of masks, at least 1."""
+    def __init__(
+        self,
+        *,
+        rule_id: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "rule_id", b"rule_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedactionCount: _TypeAlias = RedactionCount  # noqa: Y015

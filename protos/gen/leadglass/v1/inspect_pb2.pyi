@@ -142,6 +142,82 @@ FILE_TYPE_CHARACTER_DEVICE: FileType.ValueType  # 7
 """A character device."""
 Global___FileType: _TypeAlias = FileType  # noqa: Y015
 
+class _TextStart:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TextStartEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TextStart.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TEXT_START_UNSPECIFIED: _TextStart.ValueType  # 0
+    """The head."""
+    TEXT_START_HEAD: _TextStart.ValueType  # 1
+    """The first byte of the file."""
+    TEXT_START_TAIL: _TextStart.ValueType  # 2
+    """So far before the end as max_lines and max_bytes allow."""
+    TEXT_START_OFFSET: _TextStart.ValueType  # 3
+    """offset_bytes."""
+
+class TextStart(_TextStart, metaclass=_TextStartEnumTypeWrapper):
+    """TextStart is where a window begins."""
+
+TEXT_START_UNSPECIFIED: TextStart.ValueType  # 0
+"""The head."""
+TEXT_START_HEAD: TextStart.ValueType  # 1
+"""The first byte of the file."""
+TEXT_START_TAIL: TextStart.ValueType  # 2
+"""So far before the end as max_lines and max_bytes allow."""
+TEXT_START_OFFSET: TextStart.ValueType  # 3
+"""offset_bytes."""
+Global___TextStart: _TypeAlias = TextStart  # noqa: Y015
+
+class _TextEnd:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TextEndEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TextEnd.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TEXT_END_UNSPECIFIED: _TextEnd.ValueType  # 0
+    """It goes on."""
+    TEXT_END_END_OF_FILE: _TextEnd.ValueType  # 1
+    """The end of the file, as it was when the window was opened."""
+    TEXT_END_LINE_LIMIT: _TextEnd.ValueType  # 2
+    """max_lines."""
+    TEXT_END_BYTE_LIMIT: _TextEnd.ValueType  # 3
+    """max_bytes, or 256 MiB of a file that was followed."""
+    TEXT_END_TIME_LIMIT: _TextEnd.ValueType  # 4
+    """The time of the stream, or of the caller's deadline."""
+    TEXT_END_FILE_TRUNCATED: _TextEnd.ValueType  # 5
+    """The file became shorter than what was read of it."""
+    TEXT_END_FILE_ROTATED: _TextEnd.ValueType  # 6
+    """The path leads to another file, or to none any more; all of the old one was sent."""
+    TEXT_END_UNAVAILABLE: _TextEnd.ValueType  # 7
+    """The text cannot be read; unavailable says why."""
+    TEXT_END_INTERRUPTED: _TextEnd.ValueType  # 8
+    """The agent had to give up the process that read the file: ask again, from position_bytes on."""
+
+class TextEnd(_TextEnd, metaclass=_TextEndEnumTypeWrapper):
+    """TextEnd says why a window ends."""
+
+TEXT_END_UNSPECIFIED: TextEnd.ValueType  # 0
+"""It goes on."""
+TEXT_END_END_OF_FILE: TextEnd.ValueType  # 1
+"""The end of the file, as it was when the window was opened."""
+TEXT_END_LINE_LIMIT: TextEnd.ValueType  # 2
+"""max_lines."""
+TEXT_END_BYTE_LIMIT: TextEnd.ValueType  # 3
+"""max_bytes, or 256 MiB of a file that was followed."""
+TEXT_END_TIME_LIMIT: TextEnd.ValueType  # 4
+"""The time of the stream, or of the caller's deadline."""
+TEXT_END_FILE_TRUNCATED: TextEnd.ValueType  # 5
+"""The file became shorter than what was read of it."""
+TEXT_END_FILE_ROTATED: TextEnd.ValueType  # 6
+"""The path leads to another file, or to none any more; all of the old one was sent."""
+TEXT_END_UNAVAILABLE: TextEnd.ValueType  # 7
+"""The text cannot be read; unavailable says why."""
+TEXT_END_INTERRUPTED: TextEnd.ValueType  # 8
+"""The agent had to give up the process that read the file: ask again, from position_bytes on."""
+Global___TextEnd: _TypeAlias = TextEnd  # noqa: Y015
+
 @_typing.final
 class ListProcessesRequest(_message.Message):
     """ListProcessesRequest selects processes."""
@@ -192,10 +268,13 @@ class ListProcessesResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     READ_TIME_FIELD_NUMBER: _builtins.int
     INCOMPLETE_REASON_FIELD_NUMBER: _builtins.int
+    REDACTION_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty if this is the last."""
     incomplete_reason: _common_pb2.UnavailableReason.ValueType
     """Set if /proc hides processes from the agent, so that the list may lack some."""
+    redaction: _common_pb2.RedactionProfile.ValueType
+    """Profile that masked the command lines; the weaker one if rules ask for different ones."""
     @_builtins.property
     def processes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Process]:
         """Processes ordered by number."""
@@ -211,10 +290,11 @@ class ListProcessesResponse(_message.Message):
         next_page_token: _builtins.str = ...,
         read_time: _timestamp_pb2.Timestamp | None = ...,
         incomplete_reason: _common_pb2.UnavailableReason.ValueType = ...,
+        redaction: _common_pb2.RedactionProfile.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["read_time", b"read_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["incomplete_reason", b"incomplete_reason", "next_page_token", b"next_page_token", "processes", b"processes", "read_time", b"read_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["incomplete_reason", b"incomplete_reason", "next_page_token", b"next_page_token", "processes", b"processes", "read_time", b"read_time", "redaction", b"redaction"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -363,12 +443,15 @@ class ListEnvironmentResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     UNAVAILABLE_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
+    REDACTION_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty if this is the last."""
     unavailable: _common_pb2.UnavailableReason.ValueType
     """Why the environment cannot be read; variables is empty then."""
     truncated: _builtins.bool
     """True if the block is larger than the agent reads (1 MiB), so that UNSET may mean "not in the part that was read"."""
+    redaction: _common_pb2.RedactionProfile.ValueType
+    """Profile that masked the names."""
     @_builtins.property
     def process(self) -> _common_pb2.ProcessRef:
         """The process that was read."""
@@ -385,10 +468,11 @@ class ListEnvironmentResponse(_message.Message):
         next_page_token: _builtins.str = ...,
         unavailable: _common_pb2.UnavailableReason.ValueType = ...,
         truncated: _builtins.bool = ...,
+        redaction: _common_pb2.RedactionProfile.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["process", b"process"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "process", b"process", "truncated", b"truncated", "unavailable", b"unavailable", "variables", b"variables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "process", b"process", "redaction", b"redaction", "truncated", b"truncated", "unavailable", b"unavailable", "variables", b"variables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -463,6 +547,9 @@ class StatFilesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FILES_FIELD_NUMBER: _builtins.int
+    REDACTION_FIELD_NUMBER: _builtins.int
+    redaction: _common_pb2.RedactionProfile.ValueType
+    """Profile that masked the names."""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___FileMetadata]:
         """Metadata or the reason why there is none."""
@@ -471,10 +558,11 @@ class StatFilesResponse(_message.Message):
         self,
         *,
         files: _abc.Iterable[Global___FileMetadata] | None = ...,
+        redaction: _common_pb2.RedactionProfile.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "redaction", b"redaction"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -527,12 +615,15 @@ class ListDirectoryResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     UNAVAILABLE_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
+    REDACTION_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty if this is the last."""
     unavailable: _common_pb2.UnavailableReason.ValueType
     """Why the directory cannot be listed; entries is empty then."""
     truncated: _builtins.bool
     """True if the directory has more entries than the agent reads (100,000), so that the list lacks some."""
+    redaction: _common_pb2.RedactionProfile.ValueType
+    """Profile that masked the names."""
     @_builtins.property
     def path(self) -> _common_pb2.VisibleText:
         """Canonical path of the directory after symbolic links."""
@@ -549,10 +640,11 @@ class ListDirectoryResponse(_message.Message):
         next_page_token: _builtins.str = ...,
         unavailable: _common_pb2.UnavailableReason.ValueType = ...,
         truncated: _builtins.bool = ...,
+        redaction: _common_pb2.RedactionProfile.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["path", b"path"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token", "path", b"path", "truncated", b"truncated", "unavailable", b"unavailable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token", "path", b"path", "redaction", b"redaction", "truncated", b"truncated", "unavailable", b"unavailable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -631,3 +723,227 @@ class FileMetadata(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FileMetadata: _TypeAlias = FileMetadata  # noqa: Y015
+
+@_typing.final
+class ReadTextRequest(_message.Message):
+    """ReadTextRequest asks for a window of one file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    OFFSET_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_LINES_FIELD_NUMBER: _builtins.int
+    MAX_BYTES_FIELD_NUMBER: _builtins.int
+    FOLLOW_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Absolute path of the file, at most 4,096 bytes; symbolic links are followed."""
+    start: Global___TextStart.ValueType
+    """Where the window begins; unspecified is the head."""
+    offset_bytes: _builtins.int
+    """Where the window begins in bytes, if start is OFFSET; it is moved back to the start of its line, by 64 KiB at most."""
+    max_lines: _builtins.int
+    """Most lines: from the head or the offset on, the last ones of a tail, or those that fit the filter; 0 means 1,000 for a tail without a
+    filter and 100,000 otherwise, more than 1,000,000 is taken as that. With follow it bounds a tail alone.
+    """
+    max_bytes: _builtins.int
+    """Most bytes of the file that are read for the window; 0 means 16 MiB, or 1 GiB with a filter; more than 1 GiB, or 128 MiB for
+    a tail without a filter, is taken as that. The end is moved on to the end of its line, by 64 KiB at most.
+    """
+    follow: _builtins.bool
+    """Stay and send lines as they are added and ended, until the stream's time is over, or the file is truncated or rotated."""
+    @_builtins.property
+    def process(self) -> _common_pb2.ProcessRef:
+        """The process whose root and mounts the path is resolved in."""
+
+    @_builtins.property
+    def filter(self) -> Global___TextFilter:
+        """Only lines that fit; absent for all."""
+
+    def __init__(
+        self,
+        *,
+        process: _common_pb2.ProcessRef | None = ...,
+        path: _builtins.str = ...,
+        start: Global___TextStart.ValueType = ...,
+        offset_bytes: _builtins.int = ...,
+        max_lines: _builtins.int = ...,
+        max_bytes: _builtins.int = ...,
+        follow: _builtins.bool = ...,
+        filter: Global___TextFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "process", b"process"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "follow", b"follow", "max_bytes", b"max_bytes", "max_lines", b"max_lines", "offset_bytes", b"offset_bytes", "path", b"path", "process", b"process", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadTextRequest: _TypeAlias = ReadTextRequest  # noqa: Y015
+
+@_typing.final
+class TextFilter(_message.Message):
+    """TextFilter selects lines by a pattern that is searched for in the redacted text, of which a secret is no part."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATTERN_FIELD_NUMBER: _builtins.int
+    FIXED_FIELD_NUMBER: _builtins.int
+    IGNORE_CASE_FIELD_NUMBER: _builtins.int
+    BEFORE_LINES_FIELD_NUMBER: _builtins.int
+    AFTER_LINES_FIELD_NUMBER: _builtins.int
+    pattern: _builtins.str
+    """Regular expression in Perl's syntax over bytes, without what needs backtracking (back references, lookaround), counts at most 255; or
+    a fixed string. At most 256 bytes; of a line the first 16,384 characters are searched.
+    """
+    fixed: _builtins.bool
+    """Take the pattern as it is, not as an expression."""
+    ignore_case: _builtins.bool
+    """Ignore case: of ASCII letters, with fixed of all letters."""
+    before_lines: _builtins.int
+    """Lines to show before each that fits, at most 50."""
+    after_lines: _builtins.int
+    """Lines to show after each that fits, at most 50."""
+    def __init__(
+        self,
+        *,
+        pattern: _builtins.str = ...,
+        fixed: _builtins.bool = ...,
+        ignore_case: _builtins.bool = ...,
+        before_lines: _builtins.int = ...,
+        after_lines: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_lines", b"after_lines", "before_lines", b"before_lines", "fixed", b"fixed", "ignore_case", b"ignore_case", "pattern", b"pattern"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TextFilter: _TypeAlias = TextFilter  # noqa: Y015
+
+@_typing.final
+class ReadTextResponse(_message.Message):
+    """ReadTextResponse is one message of a window: the first one names the file, the last one says why it is the last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    POSITION_BYTES_FIELD_NUMBER: _builtins.int
+    REDACTION_FIELD_NUMBER: _builtins.int
+    REDACTIONS_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    UNAVAILABLE_FIELD_NUMBER: _builtins.int
+    position_bytes: _builtins.int
+    """How far the file was read, in bytes."""
+    redaction: _common_pb2.RedactionProfile.ValueType
+    """Profile that masked the text."""
+    end: Global___TextEnd.ValueType
+    """Why this is the last message; unspecified in all others."""
+    unavailable: _common_pb2.UnavailableReason.ValueType
+    """Why there is no text, or no more of it, if end is UNAVAILABLE."""
+    @_builtins.property
+    def file(self) -> Global___TextFile:
+        """The file; in the first message alone, and absent if there is none to read."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___TextLine]:
+        """Lines in their order, at most 1,000."""
+
+    @_builtins.property
+    def redactions(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.RedactionCount]:
+        """What was masked since the message before, at most one entry for each rule."""
+
+    def __init__(
+        self,
+        *,
+        file: Global___TextFile | None = ...,
+        lines: _abc.Iterable[Global___TextLine] | None = ...,
+        position_bytes: _builtins.int = ...,
+        redaction: _common_pb2.RedactionProfile.ValueType = ...,
+        redactions: _abc.Iterable[_common_pb2.RedactionCount] | None = ...,
+        end: Global___TextEnd.ValueType = ...,
+        unavailable: _common_pb2.UnavailableReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "file", b"file", "lines", b"lines", "position_bytes", b"position_bytes", "redaction", b"redaction", "redactions", b"redactions", "unavailable", b"unavailable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadTextResponse: _TypeAlias = ReadTextResponse  # noqa: Y015
+
+@_typing.final
+class TextFile(_message.Message):
+    """TextFile is the file that a window was opened on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    MODIFY_TIME_FIELD_NUMBER: _builtins.int
+    START_BYTES_FIELD_NUMBER: _builtins.int
+    STARTS_WITHIN_LINE_FIELD_NUMBER: _builtins.int
+    size_bytes: _builtins.int
+    """Size in bytes when the window was opened."""
+    start_bytes: _builtins.int
+    """Where the window really begins, in bytes."""
+    starts_within_line: _builtins.bool
+    """True if the first line lacks its beginning, because it is longer than the agent looks back."""
+    @_builtins.property
+    def path(self) -> _common_pb2.VisibleText:
+        """Canonical path after symbolic links."""
+
+    @_builtins.property
+    def modify_time(self) -> _timestamp_pb2.Timestamp:
+        """Last change of the content."""
+
+    def __init__(
+        self,
+        *,
+        path: _common_pb2.VisibleText | None = ...,
+        size_bytes: _builtins.int = ...,
+        modify_time: _timestamp_pb2.Timestamp | None = ...,
+        start_bytes: _builtins.int = ...,
+        starts_within_line: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["modify_time", b"modify_time", "path", b"path"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["modify_time", b"modify_time", "path", b"path", "size_bytes", b"size_bytes", "start_bytes", b"start_bytes", "starts_within_line", b"starts_within_line"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TextFile: _TypeAlias = TextFile  # noqa: Y015
+
+@_typing.final
+class TextLine(_message.Message):
+    """TextLine is one line of redacted text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    IS_CONTEXT_FIELD_NUMBER: _builtins.int
+    AFTER_GAP_FIELD_NUMBER: _builtins.int
+    is_context: _builtins.bool
+    """True for a line that is there because its neighbour fits the filter."""
+    after_gap: _builtins.bool
+    """True if lines before this one were left out, and others shown before them."""
+    @_builtins.property
+    def text(self) -> _common_pb2.VisibleText:
+        """The line without its end, at most 16,384 characters; a tab stays a tab."""
+
+    def __init__(
+        self,
+        *,
+        text: _common_pb2.VisibleText | None = ...,
+        is_context: _builtins.bool = ...,
+        after_gap: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_gap", b"after_gap", "is_context", b"is_context", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TextLine: _TypeAlias = TextLine  # noqa: Y015

@@ -55,6 +55,11 @@ class InspectServiceStub:
                 request_serializer=leadglass_dot_v1_dot_inspect__pb2.ListDirectoryRequest.SerializeToString,
                 response_deserializer=leadglass_dot_v1_dot_inspect__pb2.ListDirectoryResponse.FromString,
                 _registered_method=True)
+        self.ReadText = channel.unary_stream(
+                '/leadglass.v1.InspectService/ReadText',
+                request_serializer=leadglass_dot_v1_dot_inspect__pb2.ReadTextRequest.SerializeToString,
+                response_deserializer=leadglass_dot_v1_dot_inspect__pb2.ReadTextResponse.FromString,
+                _registered_method=True)
 
 
 class InspectServiceServicer:
@@ -97,6 +102,16 @@ class InspectServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadText(self, request, context):
+        """ReadText reads a window of a text file as the target process sees it, with every secret that is recognised masked.
+
+        The next message is read when the caller has taken the one before. Identity, session and policy are asked again each
+        second; a stream lasts an hour at most. Needs: text.redacted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InspectServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -119,6 +134,11 @@ def add_InspectServiceServicer_to_server(servicer, server):
                     servicer.ListDirectory,
                     request_deserializer=leadglass_dot_v1_dot_inspect__pb2.ListDirectoryRequest.FromString,
                     response_serializer=leadglass_dot_v1_dot_inspect__pb2.ListDirectoryResponse.SerializeToString,
+            ),
+            'ReadText': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadText,
+                    request_deserializer=leadglass_dot_v1_dot_inspect__pb2.ReadTextRequest.FromString,
+                    response_serializer=leadglass_dot_v1_dot_inspect__pb2.ReadTextResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -230,6 +250,33 @@ class InspectService:
             '/leadglass.v1.InspectService/ListDirectory',
             leadglass_dot_v1_dot_inspect__pb2.ListDirectoryRequest.SerializeToString,
             leadglass_dot_v1_dot_inspect__pb2.ListDirectoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadText(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadglass.v1.InspectService/ReadText',
+            leadglass_dot_v1_dot_inspect__pb2.ReadTextRequest.SerializeToString,
+            leadglass_dot_v1_dot_inspect__pb2.ReadTextResponse.FromString,
             options,
             channel_credentials,
             insecure,

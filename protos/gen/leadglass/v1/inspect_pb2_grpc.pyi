@@ -53,6 +53,12 @@ class InspectServiceStub:
 
     Needs: files.list.
     """
+    ReadText: _grpc.UnaryStreamMultiCallable[_inspect_pb2.ReadTextRequest, _inspect_pb2.ReadTextResponse]
+    """ReadText reads a window of a text file as the target process sees it, with every secret that is recognised masked.
+
+    The next message is read when the caller has taken the one before. Identity, session and policy are asked again each
+    second; a stream lasts an hour at most. Needs: text.redacted.
+    """
 
 @_typing.type_check_only
 class InspectServiceAsyncStub(InspectServiceStub):
@@ -78,6 +84,12 @@ class InspectServiceAsyncStub(InspectServiceStub):
     """ListDirectory lists the entries of a directory as the target process sees it.
 
     Needs: files.list.
+    """
+    ReadText: _aio.UnaryStreamMultiCallable[_inspect_pb2.ReadTextRequest, _inspect_pb2.ReadTextResponse]  # type: ignore[assignment]
+    """ReadText reads a window of a text file as the target process sees it, with every secret that is recognised masked.
+
+    The next message is read when the caller has taken the one before. Identity, session and policy are asked again each
+    second; a stream lasts an hour at most. Needs: text.redacted.
     """
 
 class InspectServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -125,6 +137,18 @@ class InspectServiceServicer(metaclass=_abc_1.ABCMeta):
         """ListDirectory lists the entries of a directory as the target process sees it.
 
         Needs: files.list.
+        """
+
+    @_abc_1.abstractmethod
+    def ReadText(
+        self,
+        request: _inspect_pb2.ReadTextRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_inspect_pb2.ReadTextResponse], _abc.AsyncIterator[_inspect_pb2.ReadTextResponse]]:
+        """ReadText reads a window of a text file as the target process sees it, with every secret that is recognised masked.
+
+        The next message is read when the caller has taken the one before. Identity, session and policy are asked again each
+        second; a stream lasts an hour at most. Needs: text.redacted.
         """
 
 def add_InspectServiceServicer_to_server(servicer: InspectServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

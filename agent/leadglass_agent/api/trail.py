@@ -1,0 +1,57 @@
+"""What is known of a call while it takes its steps: the event for the audit log, and the caller's own words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from leadglass_agent.api import known_values
+
+if TYPE_CHECKING:
+    from leadglass_agent.api.question import Call, Reply
+    from leadglass_agent.audit.record import Event
+    from leadglass_agent.policy.model import Policy
+
+
+class Trail:
+    """The event that grows while a call takes its steps, what was masked, and how far the call has come."""
+
+    def __init__(self, event: Event, policy: Policy) -> None:
+        self.event = event
+        self.policy = policy
+        self.redactions: Counter[str] = Counter()
+        self.request = b""
+        self._run_on = b""
+        self.is_announced = False
+        self.is_answered = False
+
+    def add(self, **fields: str | int | tuple[str, ...] | tuple[tuple[str, str], ...]) -> None:
+        """Adds what a step found out."""
+        self.event = replace(self.event, **fields)  # type: ignore[arg-type] # the names are Event's own; mypy cannot spread them
+
+    def run_on(self, reply: Reply) -> bytes:
+        """Gives a message's text behind the end of the message before it, since a value may lie across both."""
+        running = self._run_on + reply.running_text.encode()
+        self._run_on = running[-known_values.OVERLAP :]
+        return running
+
+    def own_words(self, call: Call, reply: Reply) -> bytes:
+        """Gives what the caller wrote itself: it learns nothing when that comes back."""
+        session = call.session
+        spoken = reply.own_words if session is None else (*reply.own_words, session.reason, session.ticket)
+        # A search must not confirm a guess: in a text, what its pattern says is not the caller's own.
+        asked = b"" if reply.running_text else self.request
+        return b"\x01".join((asked, call.caller.spiffe_id.encode(), *(text.encode() for text in spoken)))
+
+    def count(self, reply: Reply, size: int) -> None:
+        """Adds what one message shows; a stream has many."""
+        self.redactions.update(dict(reply.redactions))
+        self.event = replace(
+            self.event,
+            rows=(self.event.rows or 0) + reply.rows,
+            masked=(self.event.masked or 0) + reply.masked,
+            reply_bytes=(self.event.reply_bytes or 0) + size,
+            redaction=reply.redaction or self.event.redaction,
+            redactions=tuple(sorted(self.redactions.items())),
+        )

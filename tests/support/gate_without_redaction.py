@@ -1,0 +1,140 @@
+"""Runs the gate over a real reader whose redactor masks nothing, within the test's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import threading
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from certificates import Recipe, auth_context, issue, new_authority
+from leadglass.v1 import access_pb2
+from leadglass_agent import clock
+from leadglass_agent.access.refusals import RefusalLedger
+from leadglass_agent.access.session import SessionBook
+from leadglass_agent.api.audit_writer import AuditWriter
+from leadglass_agent.api.gate import Gate, Peer
+from leadglass_agent.api.methods import method_table
+from leadglass_agent.api.question import AgentFacts, Ports
+from leadglass_agent.audit.log import AuditLog
+from leadglass_agent.errors import Reason, Refusal
+from leadglass_agent.policy.parse import parse_policy
+from leadglass_agent.processes.reader import Reader
+from leadglass_agent.processes.reader_client import ReaderClient
+from leadglass_agent.redaction.redactor import Redactor
+from leadglass_agent.views.procfs import open_proc
+from no_redaction import no_redactors
+from running_agent import OPEN_POLICY, REASON, TICKET, TRUST_DOMAIN
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from google.protobuf.message import Message
+
+_SERVICE = "/leadglass.v1."
+
+
+@dataclass
+class Asked:
+    """What a call gave: the bytes that left, and the reason if it was refused."""
+
+    sent: list[bytes] = field(default_factory=list)
+    refused: Reason | None = None
+
+
+class UnmaskedGate:
+    """Calls the gate as alice; nothing but the barrier stands between her and what the reader reads."""
+
+    def __init__(self, gate: Gate, log: Path) -> None:
+        self.log = log
+        self.withheld = 0
+        self._gate = gate
+        self._table = method_table()
+        self._auth = auth_context(issue(new_authority(), Recipe()).pem)
+        self._sessions: tuple[str, ...] = ()
+
+    async def open(self, reason: str = REASON) -> Asked:
+        """Opens a session and uses it from now on."""
+        asked = await self.ask("AccessService/OpenSession", access_pb2.OpenSessionRequest(reason=reason, ticket=TICKET))
+        if asked.sent:
+            self._sessions = (access_pb2.OpenSessionResponse.FromString(asked.sent[0]).session.session_id,)
+        return asked
+
+    @property
+    def session_id(self) -> str:
+        """The session that is used."""
+        return self._sessions[0]
+
+    async def ask(self, name: str, request: Message) -> Asked:
+        """Makes a call and gives what left."""
+        name = _SERVICE + name
+        method = self._table[name]
+        asked = Asked()
+
+        async def receive() -> bytes:
+            return request.SerializeToString()
+
+        async def send(message: bytes) -> None:
+            asked.sent.append(message)
+
+        peer = Peer(self._auth, "ipv4:127.0.0.1:1", self._sessions if method.in_session else (), None)
+        try:
+            if method.stream_seconds:
+                await self._gate.relay(name, method, receive, send, peer)
+            else:
+                asked.sent.append(await self._gate.answer(name, method, receive, peer))
+        except Refusal as refusal:
+            asked.refused = refusal.reason
+        return asked
+
+
+@asynccontextmanager
+async def unmasked_gate(folder: Path, secret_mounts: tuple[str, ...] = ()) -> AsyncIterator[UnmaskedGate]:
+    """Starts the reader in a thread and gives the gate with an open session."""
+    ours, theirs = socket.socketpair()
+    stop, stopper = socket.socketpair()
+    proc = open_proc()
+    reader = threading.Thread(target=Reader(theirs, stop, proc, no_redactors(), secret_mounts).run)
+    reader.start()
+    log = folder / "audit.jsonl"
+    audit = AuditWriter(AuditLog.open(log, clock.now), Redactor())
+    client = await ReaderClient.connect(ours)
+    listening = asyncio.create_task(client.run())
+
+    def count_withheld() -> None:
+        unmasked.withheld += 1
+
+    ports = Ports(
+        reader=client,
+        sessions=SessionBook(lambda: secrets.token_urlsafe(24)),
+        facts=AgentFacts("0", "", 0, 0),
+        audit_writable=lambda: audit.writable,
+        redaction_rules=frozenset(),
+        count_redactions=lambda _: None,
+        count_withheld=count_withheld,
+    )
+    gate = Gate(
+        ports=ports,
+        policy=parse_policy(OPEN_POLICY.replace("files.list]", "files.list, text.redacted]").encode(), "policy.yaml"),
+        audit=audit,
+        trust_domain=TRUST_DOMAIN,
+        clock=clock.now,
+        refusals=RefusalLedger(),
+    )
+    unmasked = UnmaskedGate(gate, log)
+    try:
+        await unmasked.open()
+        yield unmasked
+    finally:
+        stopper.sendall(b"x")
+        reader.join(timeout=20)
+        listening.cancel()
+        for end in (theirs, stop, stopper):
+            end.close()
+        client._outgoing.close()  # noqa: SLF001 - the agent's own ends with its process
+        audit.close()
+        proc.close()
