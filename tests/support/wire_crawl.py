@@ -66,7 +66,6 @@ class Caller:
         _print(method, reply, ended)
         return reply
 
-
     def ask_for_stream(self, method: str, request: bytes) -> None:
         """Calls a method that streams, and prints all its messages as one reply."""
         stream: grpc.UnaryStreamMultiCallable[bytes, bytes] = self.channel.unary_stream(method)

@@ -51,17 +51,16 @@ def echoes(data: bytes, values: dict[bytes, RuleId]) -> list[Span]:
 class Echoes:
     """The values that one text has shown so far: the first 256, and 64 KiB of them at most.
 
-    Those that came last are a group of their own, which is cheap to compile anew: a text whose values come one by one
-    does not pay for all of them at each.
+    Those that came last are looked for one by one, and the others in one compiled pass: a text whose values come one by
+    one does not pay for a compilation at each, and a short text for none.
     """
 
-    __slots__ = ("_bytes", "_latest", "_latest_group", "_settled", "_settled_group")
+    __slots__ = ("_bytes", "_latest", "_settled", "_settled_group")
 
     def __init__(self) -> None:
         self._settled: dict[bytes, RuleId] = {}
         self._settled_group: _Group | None = None
         self._latest: dict[bytes, RuleId] = {}
-        self._latest_group: _Group | None = None
         self._bytes = 0
 
     @property
@@ -75,8 +74,12 @@ class Echoes:
         end = len(data)
         if self._settled_group is not None:
             end = min(end, self._settled_group.search(data, cut, spans, most))
-        if self._latest_group is not None:
-            end = min(end, self._latest_group.search(data, cut, spans, most))
+        if self._latest:
+            text = bytes(data)
+            for value, rule_id in self._latest.items():
+                # One that began before the cut still belongs to the text behind it.
+                start = max(0, cut - len(value) + 1)
+                end = min(end, _search(text, start, value, rule_id, spans, most))
         return spans, end
 
     def fresh(self, data: bytes, cut: int, spans: list[Span], found: list[Span], most: int) -> int:
@@ -102,7 +105,6 @@ class Echoes:
             self._settled |= self._latest
             self._settled_group = _Group(self._settled)
             self._latest = {}
-        self._latest_group = _Group(self._latest) if self._latest else None
 
     def _new(self, data: bytes, spans: list[Span]) -> dict[bytes, RuleId]:
         room = MAX_VALUES - len(self._settled) - len(self._latest)
