@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 REDACTORS = build_redactors()
 NOTHING = Scope()
+# The bound of time is for its own test: on a busy machine it would end the pages of all the others early.
+UNTIMED = ProcessLimits(elapsed_ns=3_600_000_000_000)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def _page(
     proc: ProcRoot,
     query: ProcessQuery,
     scope: Scope = EVERYTHING,
-    limits: ProcessLimits = DEFAULT_LIMITS,
+    limits: ProcessLimits = UNTIMED,
 ) -> ProcessPage:
     return list_processes(proc, REDACTORS, scope, EVERYTHING, EVERYTHING, query, limits)
 
@@ -236,7 +238,7 @@ def test_a_thread_is_no_process_although_its_number_opens(proc: ProcRoot) -> Non
 def test_executable_and_arguments_need_their_own_scope(tmp_path: Path) -> None:
     proc = procfs.open_proc(lay_out(tmp_path, OnDisk(1, name=b"one"), OnDisk(2, name=b"two")))
     for executable, argv in itertools.product((None, NOTHING, processes_named("two")), repeat=2):
-        rows = list_processes(proc, REDACTORS, EVERYTHING, executable, argv, ProcessQuery()).rows
+        rows = list_processes(proc, REDACTORS, EVERYTHING, executable, argv, ProcessQuery(), UNTIMED).rows
         assert (rows[0].executable, rows[0].arguments) == (Unavailable.NOT_PERMITTED, Unavailable.NOT_PERMITTED)
         shown = [scope == processes_named("two") for scope in (executable, argv)]
         assert [not isinstance(value, Unavailable) for value in (rows[1].executable, rows[1].arguments)] == shown
@@ -249,7 +251,7 @@ def test_a_selector_on_the_executable_sees_the_link_even_if_the_caller_does_not(
     )
     selector = ProcessSelector(executables=("/usr/bin/*",))
     scope = Scope(permits=(ScopeRule(RuleId("r"), processes=(selector,)),))
-    page = list_processes(proc, REDACTORS, scope, None, None, ProcessQuery())
+    page = list_processes(proc, REDACTORS, scope, None, None, ProcessQuery(), UNTIMED)
     assert _pids(page) == [1]
     assert _rows(proc, ProcessQuery())[2].executable == Visible("/opt/b (deleted)", truncated=False)
     proc.close()
@@ -342,5 +344,6 @@ def test_command_lines_are_masked_strictly_unless_their_rules_ask_for_less(tmp_p
         Profile.BALANCED,
     ]
     assert profile(mixed, 2) is Profile.STRICT
-    assert list_processes(proc, REDACTORS, EVERYTHING, None, mixed, ProcessQuery()).redaction is Profile.BALANCED
+    page = list_processes(proc, REDACTORS, EVERYTHING, None, mixed, ProcessQuery(), UNTIMED)
+    assert page.redaction is Profile.BALANCED
     proc.close()
