@@ -53,6 +53,8 @@ _ARTICLES: Final = frozenset(
     b"the a an your my our their his her new temporary initial current login root admin old default master one-time das"
     b" le la el verification security db database wifi user ssh vpn prod production staging test".split()
 )
+# Behind no link, a longer word than these before a name ends the look back.
+_LONGEST_BACK: Final = max(map(len, _BACK_LINKS | _ARTICLES))
 _SPLIT: Final = table(b" \t\r\n\0")
 _WORD_END: Final = table(b' \t\r\n\0"')
 _LETTERS: Final = table(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -89,14 +91,16 @@ def said_before(data: bytes, name_start: int, secret: SecretName, out: list[Span
     for _ in range(_MAX_BACK_WORDS):
         end = run_start(data, end, max(0, end - _MAX_BACK_BLANKS), BLANK)
         start = end
-        while start > 0 and end - start < _MAX_WORD and not _SPLIT[data[start - 1]]:
+        longest = _MAX_WORD if linked else _LONGEST_BACK + 1
+        while start > 0 and end - start < longest and not _SPLIT[data[start - 1]]:
             start -= 1
-        if start >= end:
+        if start >= end or (end - start > _LONGEST_BACK and not linked):
             return
-        first, last, _quoted = stripped(data, start, end)
-        if linked and _is_said_before(data, first, last, secret):
-            out.append(Span(first, last, _RANK, secret.rule_id))
-            return
+        if linked:
+            first, last, _quoted = stripped(data, start, end)
+            if _is_said_before(data, first, last, secret):
+                out.append(Span(first, last, _RANK, secret.rule_id))
+                return
         word = data[start:end].lower()
         if word in _BACK_LINKS:
             linked = True
