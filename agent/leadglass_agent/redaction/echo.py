@@ -24,6 +24,11 @@ _RANK: Final = 90
 # against 3.7 GB/s for one value, as measured.
 _COMPILATION: Final = 400_000
 _COMPILED_VALUE: Final = 75_000
+# So many values are searched in the time of one walk over all bytes.
+_WALK: Final = 16
+# Values that end in the same bytes, and are compared one by one wherever these stand.
+_MAX_ALIKE: Final = 4
+_NONE: Final = bytes(256)
 # An occurrence is one integer, end << 8 | value's number.
 NUMBER_BITS: Final = 8
 NUMBER_MASK: Final = (1 << NUMBER_BITS) - 1
@@ -121,8 +126,10 @@ class Echoes:
         if not self.has_room:
             return len(data)
         values = self._new(data, spans)
-        if len(values) * len(data) > _COMPILATION + _COMPILED_VALUE * len(values):
-            return Group(values).search(data, cut, found, most)
+        if len(values) * len(data) > _WALK * len(data) + _COMPILATION:
+            if not _search_tails(data, cut, values, found, most):
+                return Group(values).search(data, cut, found, most)
+            return len(data)
         end = len(data)
         for value, rule_id in values.items():
             end = min(end, _search(data, cut, value, rule_id, found, most))
@@ -210,6 +217,41 @@ class _Ends:
 
 def _escaped(literal: bytes) -> bytes:
     return b"".join([b"\\x%02x" % byte for byte in literal])
+
+
+def _search_tails(data: bytes, cut: int, values: dict[bytes, RuleId], spans: list[Span], most: int) -> bool:
+    """Spans the occurrences of many values in one walk; gives up on values that end alike, and on too many spans.
+
+    For a single window this costs a tenth of what compiling the values does.
+    """
+    # By their ends, as credentials of one kind begin alike.
+    tails: dict[bytes, list[bytes]] = {}
+    for value in values:
+        alike = tails.setdefault(value[-_MIN_LENGTH:], [])
+        alike.append(value)
+        if len(alike) > _MAX_ALIKE:
+            return False
+    # For each first byte, which second bytes follow.
+    seconds = [_NONE] * 256
+    for tail in tails:
+        first = tail[0]
+        seconds[first] = seconds[first][: tail[1]] + b"\1" + seconds[first][tail[1] + 1 :]
+    found: list[Span] = []
+    for position in range(len(data) - _MIN_LENGTH + 1):
+        if not seconds[data[position]][data[position + 1]]:
+            continue
+        end = position + _MIN_LENGTH
+        listed = tails.get(data[position:end])
+        if listed is None or end <= cut:
+            continue
+        for value in listed:
+            start = end - len(value)
+            if start >= 0 and data.startswith(value, start) and stands_alone(data, start, value):
+                found.append(Span(start, end, _RANK, values[value]))
+                if len(found) >= most:
+                    return False
+    spans.extend(found)
+    return True
 
 
 def _search(data: bytes, position: int, value: bytes, rule_id: RuleId, spans: list[Span], most: int) -> int:
