@@ -17,10 +17,12 @@ from urllib.parse import quote
 from stage import Stage, running_agent, running_shop, stage
 
 _COMMAND_SECONDS = 30
-# The exit codes of the client: denied by policy, not found or hidden, not authenticated or no session.
+# The exit codes of the client: denied by policy, not found or hidden, no session, a grant is needed.
 _DENIED = 3
 _NOT_FOUND = 4
 _NO_SESSION = 5
+_APPROVAL_NEEDED = 9
+_PURPOSE = '--reason "checkout is slow since the last deployment" --ticket SHOP-42'
 _CONFIG = """\
 apiVersion: leadglass.dev/v1
 kind: AgentConfig
@@ -35,6 +37,7 @@ spec:
     callerAuthorities: {folder}/agent/ca.crt
   policy: {folder}/policy.yaml
   audit: {{path: {folder}/audit/audit.jsonl}}
+  pod: {{namespace: shop, workload: checkout}}
   unsafeRunAsRoot: {root}
 """
 
@@ -87,7 +90,11 @@ def main() -> int:
         tour.say("The agent starts beside a shop of five processes with secrets in environments and arguments.")
         with running_shop(on) as shop, running_agent(on, config) as address:
             print(f"{_GREEN}$ leadglass-agent --config {config} &{_PLAIN}")
-            _visit(tour, on, address, shop)
+            web, worker = _child(shop, "shop-web"), _child(shop, "shop-worker")
+            where = f"--address {address} --server-name shop.demo.leadglass"
+            _visit(tour, on, where, web, worker)
+            _ask_for_more(tour, on, where, web)
+            _look_back(tour, on)
             if keep:
                 _wait(on)
         return _search(tour, on)
@@ -98,43 +105,61 @@ def _prepare(tour: Tour, on: Stage) -> Path:
     (on.folder / "policy.yaml").write_text(policy, encoding="utf-8")
     config = on.folder / "agent.yaml"
     config.write_text(_CONFIG.format(folder=on.folder, root=str(os.geteuid() == 0).lower()), encoding="utf-8")
-    tour.say("A throw-away authority, and certificates for the agent, for Alice (SRE) and for a dashboard.")
+    tour.say(
+        "A throw-away authority, and certificates for the agent, Alice (SRE), Carol (who approves) and a dashboard."
+    )
     tour.run("leadglass ca init ca --trust-domain demo.leadglass")
     tour.run("leadglass ca issue ca server --name shop.demo.leadglass --path /agent/shop --out agent")
     tour.run("leadglass ca issue ca client --path /user/alice --out alice")
+    tour.run("leadglass ca issue ca client --path /user/carol --out carol")
     tour.run("leadglass ca issue ca client --path /service/dashboard --out dashboard")
     tour.say("The agent's files are checked strictly before anything starts.")
     tour.run(f"leadglass-agent check --config {config}")
     return config
 
 
-def _visit(tour: Tour, on: Stage, address: str, shop: int) -> None:
-    where = f"--address {address} --server-name shop.demo.leadglass"
+def _visit(tour: Tour, on: Stage, where: str, web: int, worker: int) -> None:
     tour.run(f"leadglass context set shop {where} --identity alice")
     tour.run(f"leadglass context set shop-dashboard {where} --identity dashboard")
     tour.say("Nothing is read without a session: a person, a reason, a ticket, an end.")
     tour.run("leadglass ps", expect=_NO_SESSION)
-    tour.run('leadglass session open --reason "checkout is slow since the last deployment" --ticket SHOP-42')
+    tour.run(f"leadglass session open {_PURPOSE}")
     tour.say("The process tree, with secrets masked where they stand; other processes of this host are not listed.")
     tour.run("leadglass ps")
-    web, worker = _child(shop, "shop-web"), _child(shop, "shop-worker")
     tour.say("The environment: which variables are set, never a value. BACKUP_* is hidden by policy.")
     tour.run(f"leadglass env {worker}")
     tour.run(f"leadglass env {web} DATABASE_URL SESSION_SECRET FEATURE_FLAGS NO_SUCH_VARIABLE")
     tour.say("Files: metadata as the process sees it, never content.")
     tour.run(f"leadglass ls {web} {on.folder}/shop/config")
     tour.run(f"leadglass stat {web} {on.folder}/shop/secrets/payment.key")
-    tour.say(
-        "A log that its application filled with secrets: shown with each of them masked, and searched as it is shown."
-    )
-    tour.run(f"leadglass tail {web} {on.folder}/shop/log/shop.log")
-    tour.run(f"leadglass grep {web} -i 'error|502' {on.folder}/shop/log/shop.log")
-    tour.run(f"leadglass cat {web} {on.folder}/shop/secrets/payment.key", expect=_NOT_FOUND)
     tour.say("The dashboard's role may list processes, but not look at environments.")
     tour.run(
         'leadglass --context shop-dashboard session open --reason "the hourly overview of the shop" --ticket SHOP-1',
     )
     tour.run(f"leadglass --context shop-dashboard env {web}", expect=_DENIED)
+
+
+def _ask_for_more(tour: Tour, on: Stage, where: str, web: int) -> None:
+    log = f"{on.folder}/shop/log/shop.log"
+    tour.say("Logs are nobody's standing right. Alice asks in a file: what, where, how much, how long, and why.")
+    tour.run(f"leadglass tail {web} {log}", expect=_APPROVAL_NEEDED)
+    scope = f"--permission text.redacted --path '{on.folder}/shop/log/*' --tier prod --pod-namespace shop"
+    tour.run(f"leadglass request {scope} --rows 100 --minutes 15 {_PURPOSE} --out request.json")
+    tour.say("Her own yes does not count. Carol reads what she signs, and signs: no server takes part.")
+    tour.run("leadglass approve request.json --yes", expect=_DENIED)
+    tour.run(f"leadglass context set carol {where} --identity carol")
+    tour.run("leadglass --context carol approve request.json --yes -o name")
+    tour.say("A log that its application filled with secrets: each is masked, and it is searched as it is shown.")
+    tour.run("leadglass session close")
+    tour.run(f"leadglass session open --grant request.json {_PURPOSE}")
+    tour.run(f"leadglass tail {web} {log}")
+    tour.run(f"leadglass grep {web} -i 'error|502' {log}")
+    tour.run(f"leadglass cat {web} {on.folder}/shop/secrets/payment.key", expect=_NOT_FOUND)
+    tour.say("What is spent of the grant, which counts over all sessions that carry it.")
+    tour.run("leadglass session show")
+
+
+def _look_back(tour: Tour, on: Stage) -> None:
     tour.say("What the agent says of itself, and what it wrote about all this.")
     tour.run("leadglass self")
     tour.run("leadglass session close")
@@ -156,8 +181,11 @@ def _wait(on: Stage) -> None:
 
 def _search(tour: Tour, on: Stage) -> int:
     """Searches everything that was printed and written for the planted secrets."""
-    tour.say("Every byte of the replies, the agent's output and its audit log is searched for the planted secrets.")
-    written = [on.folder / "agent.out", on.folder / "agent.err", on.folder / "audit" / "audit.jsonl"]
+    tour.say(
+        "Every byte of the replies, the grant, the agent's output and its files is searched for the planted secrets."
+    )
+    kept = sorted((on.folder / "audit").iterdir())
+    written = [on.folder / "agent.out", on.folder / "agent.err", on.folder / "request.json", *kept]
     seen = [*tour.printed, *(path.read_bytes() for path in written)]
     found = [name for name, value in on.planted.items() if any(form in text for form in _forms(value) for text in seen)]
     size = sum(map(len, seen))

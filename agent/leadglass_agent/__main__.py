@@ -27,9 +27,9 @@ def main() -> int:
     try:
         config, policy = _load(arguments.config)
         if arguments.command == "check":
-            from leadglass_agent.credentials import read_credentials  # noqa: PLC0415 - running, it is the front's alone
+            from leadglass_agent.processes.live import read_live  # noqa: PLC0415 - running, it is the front's alone
 
-            read_credentials(config.tls)
+            read_live(config, policy)
             sys.stdout.write(f"ok: policy {policy.name} {policy.digest}\n")
             return 0
         _refuse_root(config)

@@ -43,6 +43,16 @@ class Reason(StrEnum):
     KNOWN_VALUE = "KNOWN_VALUE"
     KNOWN_VALUES_UNREAD = "KNOWN_VALUES_UNREAD"
     METHOD_UNKNOWN = "METHOD_UNKNOWN"
+    CERTIFICATE_REVOKED = "CERTIFICATE_REVOKED"
+    APPROVAL_NEEDED = "APPROVAL_NEEDED"
+    CONDITION_UNMET = "CONDITION_UNMET"
+    GRANT_REFUSED = "GRANT_REFUSED"
+    EVIDENCE_REFUSED = "EVIDENCE_REFUSED"
+    BUDGET_SPENT = "BUDGET_SPENT"
+    HALTED = "HALTED"
+    REVEAL_REFUSED = "REVEAL_REFUSED"
+    REVIEW_OWED = "REVIEW_OWED"
+    REVIEW_UNKNOWN = "REVIEW_UNKNOWN"
     INTERNAL = "INTERNAL"
 
 
@@ -218,6 +228,86 @@ class MethodUnknown(Refusal):
     status = Status.UNIMPLEMENTED
     reason = Reason.METHOD_UNKNOWN
     public = "this agent has no such method"
+
+
+class CertificateRevoked(Refusal):
+    """The peer's certificate, key or SPIFFE id is on the deny list, or no authority in force vouches for it."""
+
+    status = Status.UNAUTHENTICATED
+    reason = Reason.CERTIFICATE_REVOKED
+    public = "the client certificate is not accepted any more"
+
+
+class ApprovalNeeded(Refusal):
+    """The policy would permit it with a grant that this session does not carry."""
+
+    status = Status.PERMISSION_DENIED
+    reason = Reason.APPROVAL_NEEDED
+    public = "this needs a grant that others approved; ask for one"
+
+
+class ConditionUnmet(Refusal):
+    """The policy permits it, but not now, not in this tier, or not without fresh evidence of who is there."""
+
+    status = Status.PERMISSION_DENIED
+    reason = Reason.CONDITION_UNMET
+    public = "a condition of the policy does not hold now"
+
+
+class GrantRefused(Refusal):
+    """A grant is not what approvers signed for this caller, this pod and this time."""
+
+    status = Status.PERMISSION_DENIED
+    reason = Reason.GRANT_REFUSED
+    public = "a grant is not accepted here; look at it with leadglass grant inspect"
+
+
+class EvidenceRefused(Refusal):
+    """The ID token is not one that policy accepts for this caller and these grants."""
+
+    status = Status.UNAUTHENTICATED
+    reason = Reason.EVIDENCE_REFUSED
+    public = "the ID token is not accepted"
+
+
+class BudgetSpent(Refusal):
+    """The grant or the session has disclosed as much as it may."""
+
+    status = Status.RESOURCE_EXHAUSTED
+    reason = Reason.BUDGET_SPENT
+    public = "the budget of this session or of its grant is spent"
+
+
+class Halted(Refusal):
+    """The guard has halted the session, or its identity for a while."""
+
+    status = Status.PERMISSION_DENIED
+    reason = Reason.HALTED
+    public = "halted: this looked like abuse and was reported; wait, or ask the people who run this agent"
+
+
+class RevealRefused(Refusal):
+    """Break-glass is off, or does not cover this variable, this moment or one more time."""
+
+    status = Status.PERMISSION_DENIED
+    reason = Reason.REVEAL_REFUSED
+    public = "this value cannot be revealed"
+
+
+class ReviewOwed(Refusal):
+    """An earlier reveal has not been reviewed yet."""
+
+    status = Status.FAILED_PRECONDITION
+    reason = Reason.REVIEW_OWED
+    public = "an earlier reveal waits for its review; nothing more is revealed before"
+
+
+class ReviewUnknown(Refusal):
+    """No open review of this id can be closed by this caller."""
+
+    status = Status.NOT_FOUND
+    reason = Reason.REVIEW_UNKNOWN
+    public = "no open review of this id that you may close"
 
 
 class InternalError(Refusal):

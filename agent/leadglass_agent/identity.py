@@ -1,12 +1,11 @@
 """Who calls: one SPIFFE id from a certificate that is valid now, on a connection that proved it now.
 
-It runs on every call and not at the handshake alone, for measured reasons: open connections outlive their certificate,
-and a resumed TLS session let an expired certificate in on a new connection.
+It runs on every call and not at the handshake alone, for measured reasons: open connections outlive their certificate
+and the authority behind it, and a resumed TLS session let an expired certificate in on a new connection.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -17,18 +16,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from leadglass_agent.errors import CertificateExpired, IdentityRefused
+from leadglass_agent.errors import CertificateExpired, CertificateRevoked, IdentityRefused
 from leadglass_agent.policy.model import SpiffeId
+from leadglass_agent.spiffe import trust_domain_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# SPIFFE-ID standard, section 2: at most 2,048 bytes; trust domain and path segments of these characters, no dot
-# segments, no query, no fragment, no percent-encoding.
-_SPIFFE_ID = re.compile(
-    r"spiffe://(?P<domain>[a-z0-9._-]{1,255})(?P<path>(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,255}){1,32})",
-)
-_MAX_SPIFFE_ID = 2_048
+    from leadglass_agent.access.deny_list import DenyList
+    from leadglass_agent.trust import Trust
+
 _MAX_CERTIFICATE = 32 * 1024
 # All that cryptography raises for a certificate that is damaged or of a kind that it does not know.
 _UNREADABLE = (
@@ -43,11 +40,15 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A caller whose certificate was accepted for this call; key_digest is the hex SHA-256 of its public key (SPKI)."""
+    """A caller whose certificate was accepted for this call; key_digest is the hex SHA-256 of its public key (SPKI).
+
+    `serial` is in hexadecimal without leading zeros; `certificate_since_unix` is when the certificate became valid.
+    """
 
     spiffe_id: SpiffeId
     key_digest: str
     serial: str
+    certificate_since_unix: int
     not_after_unix: int
     peer: str
 
@@ -63,20 +64,20 @@ class _Certificate:
     not_after_unix: int
 
 
-def authenticate(auth: Mapping[str, Iterable[bytes]], peer: str, trust_domain: str, now_unix: float) -> Caller:
-    """Decides who calls, from gRPC's authentication context; raises IdentityRefused or CertificateExpired.
+def authenticate(
+    auth: Mapping[str, Iterable[bytes]],
+    peer: str,
+    trust_domain: str,
+    now_unix: float,
+    trust: Trust,
+    deny_list: DenyList,
+) -> Caller:
+    """Decides who calls, from gRPC's authentication context, held against trust and deny list as they are now.
 
-    `auth` is what `ServicerContext.auth_context()` gives, `peer` its address, `now_unix` seconds since 1970.
+    `auth` is what `ServicerContext.auth_context()` gives, `peer` its address, `now_unix` seconds since 1970. Raises
+    IdentityRefused, CertificateExpired or CertificateRevoked.
     """
-    if _only(auth, "transport_security_type") != b"ssl":
-        detail = "the connection is not TLS"
-        raise IdentityRefused(detail)
-    if _only(auth, "ssl_tls_version") != b"TLSv1.3":
-        detail = "the connection is not TLS 1.3"
-        raise IdentityRefused(detail)
-    if _only(auth, "ssl_session_reused") != b"false":
-        detail = "the TLS session was resumed: its certificate was not checked again"
-        raise IdentityRefused(detail)
+    _check_connection(auth)
     pem = _only(auth, "x509_pem_cert")
     if len(pem) > _MAX_CERTIFICATE:
         detail = "the certificate is larger than 32 KiB"
@@ -88,19 +89,39 @@ def authenticate(auth: Mapping[str, Iterable[bytes]], peer: str, trust_domain: s
     if certificate.spiffe_id.encode() != _only(auth, "peer_spiffe_id"):
         detail = "TLS library and parser disagree on the SPIFFE id"
         raise IdentityRefused(detail)
-    if not _in_domain(certificate.spiffe_id, trust_domain):
+    if trust_domain_of(certificate.spiffe_id) != trust_domain:
         detail = "the SPIFFE id is malformed or of another trust domain"
         raise IdentityRefused(detail)
     if not certificate.not_before_unix <= now_unix < certificate.not_after_unix:
         detail = "the certificate is outside its validity"
         raise CertificateExpired(detail)
-    return Caller(
+    if not trust.vouches(b"\n".join((pem, _intermediates(auth))), now_unix):
+        detail = "no authority in force vouches for the certificate"
+        raise CertificateRevoked(detail)
+    caller = Caller(
         spiffe_id=SpiffeId(certificate.spiffe_id),
         key_digest=certificate.key_digest,
         serial=certificate.serial,
+        certificate_since_unix=certificate.not_before_unix,
         not_after_unix=certificate.not_after_unix,
         peer=peer,
     )
+    if deny_list.denies_caller(caller):
+        detail = "the certificate, its key or its SPIFFE id is on the deny list"
+        raise CertificateRevoked(detail)
+    return caller
+
+
+def _check_connection(auth: Mapping[str, Iterable[bytes]]) -> None:
+    if _only(auth, "transport_security_type") != b"ssl":
+        detail = "the connection is not TLS"
+        raise IdentityRefused(detail)
+    if _only(auth, "ssl_tls_version") != b"TLSv1.3":
+        detail = "the connection is not TLS 1.3"
+        raise IdentityRefused(detail)
+    if _only(auth, "ssl_session_reused") != b"false":
+        detail = "the TLS session was resumed: its certificate was not checked again"
+        raise IdentityRefused(detail)
 
 
 def _only(auth: Mapping[str, Iterable[bytes]], key: str) -> bytes:
@@ -112,9 +133,9 @@ def _only(auth: Mapping[str, Iterable[bytes]], key: str) -> bytes:
     return values[0]
 
 
-def _in_domain(spiffe_id: str, trust_domain: str) -> bool:
-    match = _SPIFFE_ID.fullmatch(spiffe_id) if len(spiffe_id) <= _MAX_SPIFFE_ID else None
-    return match is not None and match["domain"] == trust_domain
+def _intermediates(auth: Mapping[str, Iterable[bytes]]) -> bytes:
+    """Gives what the peer sent beside its certificate; gRPC leaves the property out if that is nothing (measured)."""
+    return _only(auth, "x509_pem_cert_chain") if "x509_pem_cert_chain" in auth else b""
 
 
 @lru_cache(maxsize=256)

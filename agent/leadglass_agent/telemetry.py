@@ -26,6 +26,9 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 if TYPE_CHECKING:
     from opentelemetry.metrics import Histogram
 
+    from leadglass_agent.access.guard import HaltCause
+    from leadglass_agent.processes.live import Part
+
 # Bucket boundaries in seconds that the convention advises for rpc.server.call.duration.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _OTHER = "_OTHER"  # the convention's name for a method that the server does not know
@@ -90,6 +93,25 @@ class Telemetry:
             unit="{mask}",
             description="Secrets that were masked in replies, by the rule that found them",
         )
+
+        self._halts = meter.create_counter(
+            "leadglass.halts",
+            unit="{halt}",
+            description="Identities that the guard halted, by the rule that did",
+        )
+        self._reloads = meter.create_counter(
+            "leadglass.reloads",
+            unit="{reload}",
+            description="Changes of certificates, policy and lists that were put in force, or could not be used",
+        )
+
+    def count_halt(self, cause: HaltCause) -> None:
+        """Counts a halt."""
+        self._halts.add(1, {"cause": cause.value})
+
+    def count_reload(self, part: Part, *, failed: bool) -> None:
+        """Counts a change of what the agent was given in files."""
+        self._reloads.add(1, {"part": part.value, "outcome": "failed" if failed else "taken"})
 
     def count_withheld(self) -> None:
         """Counts a reply that the barrier withheld."""

@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from leadglass_client.commands.approve import approve
 from leadglass_client.commands.audit import audit
 from leadglass_client.commands.ca import ca
 from leadglass_client.commands.completion import completion
 from leadglass_client.commands.context import context
 from leadglass_client.commands.env import env
 from leadglass_client.commands.files import ls, stat
+from leadglass_client.commands.grant import grant
+from leadglass_client.commands.policy import policy
 from leadglass_client.commands.ps import ps
 from leadglass_client.commands.redact import redact
+from leadglass_client.commands.request import request
+from leadglass_client.commands.reveal import reveal
+from leadglass_client.commands.review import review
 from leadglass_client.commands.self_report import self_report
 from leadglass_client.commands.session import session
 from leadglass_client.commands.text import cat, grep, tail
@@ -49,7 +55,10 @@ def cli() -> None:
     """
 
 
-for _command in (ps, env, ls, stat, cat, tail, grep, session, self_report, audit, redact, context, ca, completion):
+_READING = (ps, env, ls, stat, cat, tail, grep, self_report)
+_ACCESS = (session, request, approve, grant, reveal, review)
+_OFFLINE = (policy, audit, redact, context, ca, completion)
+for _command in (*_READING, *_ACCESS, *_OFFLINE):
     cli.add_command(_command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 from typing import TYPE_CHECKING
@@ -13,20 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certificates import Recipe, auth_context, issue, new_authority
+from gates import built_gate
 from leadglass.v1 import access_pb2, agent_pb2, common_pb2, inspect_pb2
-from leadglass_agent import clock
-from leadglass_agent.access.refusals import RefusalLedger
-from leadglass_agent.access.session import SessionBook
-from leadglass_agent.api.audit_writer import AuditWriter
-from leadglass_agent.api.gate import Gate, Peer
 from leadglass_agent.api.methods import METHODS, Method
-from leadglass_agent.api.question import AgentFacts, Call, Ports, Question, Reply
-from leadglass_agent.audit.log import AuditLog
+from leadglass_agent.api.peer import Peer
+from leadglass_agent.api.question import Call, Ports, Question, Reply
 from leadglass_agent.errors import IdentityRefused, InternalError, Reason, Refusal, TimedOut, refusal_of
 from leadglass_agent.policy.model import Permission
-from leadglass_agent.policy.parse import parse_policy
 from leadglass_agent.processes.reader_client import ReaderClient
-from leadglass_agent.redaction.redactor import Redactor
 from raw_http2 import RawConnection, Way
 from running_agent import (
     CALL_SECONDS,
@@ -34,7 +29,6 @@ from running_agent import (
     REASON,
     SERVER_NAME,
     TICKET,
-    TRUST_DOMAIN,
     Caller,
     RunningAgent,
     reason_of,
@@ -47,6 +41,8 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from leadglass_agent.api.gate import Gate
+
 
 _RULES = {
     Permission.ENV_PRESENCE: 'names: ["*"]',
@@ -54,6 +50,7 @@ _RULES = {
     Permission.FILES_METADATA: 'paths: ["/**"]',
     Permission.FILES_LIST: 'paths: ["/**"]',
     Permission.TEXT_REDACTED: 'paths: ["/**"]',
+    Permission.ENV_REVEAL: 'names: ["*"]',
 }
 _LISTING = inspect_pb2.ListProcessesRequest
 _REF = common_pb2.ProcessRef(pid=1)
@@ -67,6 +64,13 @@ _REQUESTS: dict[str, Message] = {
     "/leadglass.v1.AccessService/OpenSession": access_pb2.OpenSessionRequest(reason=REASON, ticket=TICKET),
     "/leadglass.v1.AccessService/GetSession": access_pb2.GetSessionRequest(session_id="x"),
     "/leadglass.v1.AccessService/CloseSession": access_pb2.CloseSessionRequest(session_id="x"),
+    "/leadglass.v1.AccessService/ListSessions": access_pb2.ListSessionsRequest(),
+    "/leadglass.v1.AccessService/EndSession": access_pb2.EndSessionRequest(session_id="x", reason=REASON),
+    "/leadglass.v1.AccessService/Reveal": access_pb2.RevealRequest(
+        process=_REF, name="A", recipient_key=base64.b64encode(bytes(31) + b"9").decode()
+    ),
+    "/leadglass.v1.AccessService/ListReviews": access_pb2.ListReviewsRequest(),
+    "/leadglass.v1.AccessService/CloseReview": access_pb2.CloseReviewRequest(review_id="x", finding=REASON),
     "/leadglass.v1.AgentService/GetSelf": agent_pb2.GetSelfRequest(),
 }
 
@@ -78,7 +82,9 @@ def _matrix_policy() -> str:
         name = permission.value.replace(".", "-")
         scope = f", {_RULES[permission]}" if permission in _RULES else ""
         rule = f"effect: permit, permissions: [{permission.value}]{scope}"
-        roles.append(f"    - {{name: only-{name}, rules: [{{id: only-{name}, {rule}}}]}}")
+        # A reveal asks for approvals; these are nobody's to give.
+        grant = "grant: {approvals: 1, approvers: [], maxMinutes: 5}, " if permission is Permission.ENV_REVEAL else ""
+        roles.append(f"    - {{name: only-{name}, {grant}rules: [{{id: only-{name}, {rule}}}]}}")
         bindings.append(f'    - {{role: only-{name}, callers: ["spiffe://test.leadglass/user/*-{name}"]}}')
     roles.append(
         "    - {name: opener, rules: [{id: opener, effect: permit, permissions: [session.open]}]}",
@@ -91,6 +97,8 @@ def _matrix_policy() -> str:
             "metadata: {name: matrix}",
             "spec:",
             "  session: {callsPerMinute: 6000, maxOpen: 8}",
+            "  guard: {denials: 100000}",
+            '  breakGlass: {names: ["*"], approvals: 2, approvers: [], maxMinutes: 5, perMonth: 1, reviewOwed: true}',
             "  roles:",
             *roles,
             "  bindings:",
@@ -159,9 +167,11 @@ def test_a_caller_with_one_permission_reaches_the_rpcs_that_need_it_and_no_other
             reason = reason_of(error) if error else ""
             if method.in_session and not may_open:
                 assert reason == "SESSION_MISSING"
+            elif method.needs is Permission.ENV_REVEAL:
+                assert reason == "POLICY_DENIED", "nobody can approve it"
             elif method.needs is permission or (may_open and method.needs is Permission.SESSION_OPEN):
                 # It passed the policy: the answer is one, or says that there is no such session or process.
-                assert reason in {"", "SESSION_UNKNOWN", "PROCESS_NOT_FOUND"}, method.name
+                assert reason in {"", "SESSION_UNKNOWN", "PROCESS_NOT_FOUND", "REVIEW_UNKNOWN"}, method.name
             else:
                 assert reason == "POLICY_DENIED", method.name
 
@@ -173,6 +183,7 @@ def test_a_caller_without_a_role_reaches_nothing_and_each_attempt_is_recorded(ma
         reason = _refused(caller, method.name, _REQUESTS[method.name].SerializeToString())
         assert reason == ("SESSION_MISSING" if method.in_session else "POLICY_DENIED")
     new = matrix.records()[before:]
+    assert new.pop(0)["kind"] == "FIRST_SEEN"
     assert [(record["kind"], record["method"]) for record in new] == [("REFUSED", method.name) for method in METHODS]
     assert {record["caller"] for record in new} == {"spiffe://test.leadglass/user/stranger"}
     assert {record["decision"] for record in new} == {"DENY"}
@@ -210,10 +221,10 @@ def test_an_unknown_method_is_refused_and_recorded(agent: RunningAgent, method: 
     ) as connection:
         answer = connection.call(method, b"")
     assert (answer.status, answer.reason) == (12, "METHOD_UNKNOWN")
-    new = agent.records()[before:]
-    assert [(record["kind"], record["refusal"]) for record in new] == [("REFUSED", "METHOD_UNKNOWN")]
-    assert new[0]["method"].isascii()
-    assert new[0]["method"].isprintable()
+    (refused,) = (record for record in agent.records()[before:] if record["kind"] == "REFUSED")
+    assert refused["refusal"] == "METHOD_UNKNOWN"
+    assert refused["method"].isascii()
+    assert refused["method"].isprintable()
 
 
 _GARBAGE = (b"\xff" * 64, b"\x0a\xff\xff\xff\xff\x0f", b"\x08" + b"\xff" * 10, b"\x0a\x05ab")
@@ -425,34 +436,19 @@ def test_any_bytes_are_answered_or_refused_with_a_reason(alice: Caller, method: 
     assert error is None or reason_of(error) not in {"", "INTERNAL", "READER_UNAVAILABLE", "TIMED_OUT"}
 
 
+_AUTHORITY = new_authority()
+
+
 @pytest.fixture
 async def gate(tmp_path: Path) -> AsyncIterator[Gate]:
     """Gives a gate of its own with a real audit log and a reader that nobody asks."""
     ours, theirs = socket.socketpair()
-    audit = AuditWriter(AuditLog.open(tmp_path / "audit.jsonl", clock.now), Redactor())
     incoming, outgoing = await asyncio.open_unix_connection(sock=ours)
-    ports = Ports(
-        reader=ReaderClient(incoming, outgoing),
-        sessions=SessionBook(lambda: "id"),
-        facts=AgentFacts("0", "", 0, 0),
-        audit_writable=lambda: audit.writable,
-        redaction_rules=frozenset(),
-        count_redactions=lambda _: None,
-        count_withheld=lambda: None,
-    )
-    policy = parse_policy(OPEN_POLICY.encode(), "policy.yaml")
-    yield Gate(
-        ports=ports,
-        policy=policy,
-        audit=audit,
-        trust_domain=TRUST_DOMAIN,
-        clock=clock.now,
-        refusals=RefusalLedger(),
-    )
+    with built_gate(tmp_path, ReaderClient(incoming, outgoing), _AUTHORITY, OPEN_POLICY) as built:
+        yield built.gate
     outgoing.close()
     await outgoing.wait_closed()
     theirs.close()
-    audit.close()
 
 
 @pytest.mark.parametrize(
@@ -472,10 +468,10 @@ async def test_what_nobody_foresaw_gives_an_id_and_nothing_else(
         raise unforeseen
 
     method = Method("/test", Permission.AGENT_SELF, lambda _: Question((), fail), in_session=False)
-    peer = Peer(auth_context(issue(new_authority(), Recipe()).pem), "ipv4:127.0.0.1:1", (), None)
+    peer = Peer(auth_context(issue(_AUTHORITY, Recipe()).pem), "ipv4:127.0.0.1:1", (), None)
     with pytest.raises(InternalError) as caught:
         await gate.answer("/test", method, _no_bytes, peer)
-    intent, refused = (json.loads(line) for line in (tmp_path / "audit.jsonl").read_bytes().splitlines())
+    _, intent, refused = (json.loads(line) for line in (tmp_path / "audit.jsonl").read_bytes().splitlines())
     assert (intent["kind"], refused["kind"], refused["refusal"]) == ("INTENT", "REFUSED", "INTERNAL")
     assert caught.value.error_id == intent["call_id"] == refused["call_id"]
     assert caught.value.public == "internal error"
@@ -490,7 +486,7 @@ async def test_a_view_that_never_ends_is_ended_by_the_method_s_deadline(gate: Ga
     method = Method(
         "/test", Permission.AGENT_SELF, lambda _: Question((), hang), in_session=False, deadline_seconds=0.1
     )
-    peer = Peer(auth_context(issue(new_authority(), Recipe()).pem), "ipv4:127.0.0.1:1", (), None)
+    peer = Peer(auth_context(issue(_AUTHORITY, Recipe()).pem), "ipv4:127.0.0.1:1", (), None)
     with pytest.raises(TimedOut):
         await gate.answer("/test", method, _no_bytes, peer)
     assert json.loads((tmp_path / "audit.jsonl").read_bytes().splitlines()[-1])["refusal"] == "TIMED_OUT"

@@ -147,11 +147,13 @@ def test_every_method_is_asked_about_everything_and_no_secret_comes_back(street:
     leaks = {leak for answer in answers for leak in pod.planted.leaks(bytes.fromhex(answer["bytes"]))}
     answered = {answer["method"] for answer in answers if answer["status"] == "OK"}
     assert leaks == set()
+    # A policy without break-glass has nothing to reveal, and no review that could be closed.
     assert answered == {
         f"/{service.full_name}/{method.name}"
         for descriptor in (access_pb2.DESCRIPTOR, agent_pb2.DESCRIPTOR, inspect_pb2.DESCRIPTOR)
         for service in descriptor.services_by_name.values()
         for method in service.methods
+        if method.name not in {"Reveal", "CloseReview"}
     }
     assert {answer["status"] for answer in answers} <= _STATUSES
     assert len(answers) > 500

@@ -65,7 +65,9 @@ def crawl(scene: Scene) -> Crawl:
 
 
 def test_every_method_was_answered_and_refused(crawl: Crawl) -> None:
-    assert {method for method, status in crawl.statuses if status == "OK"} == METHODS
+    # A policy without break-glass has nothing to reveal, and no review that could be closed.
+    never = {f"/leadglass.v1.AccessService/{name}" for name in ("Reveal", "CloseReview")}
+    assert {method for method, status in crawl.statuses if status == "OK"} == METHODS - never
     assert {status for _, status in crawl.statuses} <= {
         *("OK", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "PERMISSION_DENIED"),
         *("NOT_FOUND", "UNIMPLEMENTED", "RESOURCE_EXHAUSTED"),

@@ -91,6 +91,11 @@ def test_it_finds_no_planted_secret(played: Played) -> None:
             "ca issue",
             "context set",
             "session open",
+            "session open --grant",
+            "session show",
+            "request",
+            "approve",
+            "--context carol approve",
             "ps",
             "env",
             "ls",
@@ -112,6 +117,20 @@ def test_it_prints_each_command_that_it_runs(played: Played, command: str) -> No
 def test_it_shows_a_denial_with_its_reason(played: Played) -> None:
     assert "the policy does not permit this" in played.printed
     assert "(exit code 3)" in played.printed
+
+
+def test_it_shows_that_a_log_needs_the_yes_of_somebody_else(played: Played) -> None:
+    told = played.printed
+    steps = (
+        "this needs a grant that others have approved",
+        "nobody approves what they asked for",
+        "you sign as  spiffe://demo.leadglass/user/carol",
+        "all sessions with grant",
+        "checkout 502 2013 ms",
+    )
+    places = [told.find(step) for step in steps]
+    assert places == sorted(places), told
+    assert places[0] > 0
 
 
 def test_it_leaves_no_file(played: Played) -> None:

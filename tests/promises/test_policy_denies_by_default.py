@@ -13,7 +13,7 @@ from leadglass_agent.policy.model import Permission, SpiffeId
 from leadglass_agent.policy.parse import parse_policy
 from leadglass_agent.policy.scope import ProcessFacts
 from leadglass_agent.strict_yaml import DocumentError
-from policies import ALICE, MALLORY, policy_of, policy_text
+from policies import ALICE, MALLORY, STANDING, policy_of, policy_text
 
 ANYBODY = st.one_of(st.sampled_from([ALICE, MALLORY]), st.text(max_size=60).map(SpiffeId))
 
@@ -25,6 +25,10 @@ _EVERYTHING: dict[Permission, dict[str, list[str]]] = {
     Permission.FILES_LIST: {"paths": ["/**"]},
     Permission.TEXT_REDACTED: {"paths": ["/**"]},
 }
+
+
+# A value of a variable is never had by a rule alone; what it takes is in test_decide_grants.py.
+_BY_RULE_ALONE = [permission for permission in Permission if permission is not Permission.ENV_REVEAL]
 
 
 def widest(*permissions: Permission) -> str:
@@ -43,26 +47,26 @@ def shut() -> bytes:
 
 @given(ANYBODY, st.sampled_from(Permission))
 def test_a_policy_without_rules_permits_nobody_anything(caller: SpiffeId, permission: Permission) -> None:
-    assert isinstance(decide(parse_policy(shut(), "policy.yaml"), caller, permission), Deny)
+    assert isinstance(decide(parse_policy(shut(), "policy.yaml"), caller, permission, STANDING), Deny)
 
 
 @given(ANYBODY.filter(lambda caller: caller != ALICE), st.sampled_from(Permission))
 def test_whoever_is_not_named_in_a_binding_is_denied(caller: SpiffeId, permission: Permission) -> None:
-    policy = policy_of(widest(*Permission))
-    assert isinstance(decide(policy, caller, permission), Deny)
-    assert permissions_of(policy, ALICE) == tuple(Permission)
+    policy = policy_of(widest(*_BY_RULE_ALONE))
+    assert isinstance(decide(policy, caller, permission, STANDING), Deny)
+    assert permissions_of(policy, ALICE, STANDING) == tuple(_BY_RULE_ALONE)
 
 
-@pytest.mark.parametrize("missing", list(Permission))
+@pytest.mark.parametrize("missing", _BY_RULE_ALONE)
 def test_a_permit_for_everything_else_gives_nothing_of_what_is_left_out(missing: Permission) -> None:
-    policy = policy_of(widest(*(permission for permission in Permission if permission is not missing)))
-    assert set(permissions_of(policy, ALICE)) == set(Permission) - {missing}
+    policy = policy_of(widest(*(permission for permission in _BY_RULE_ALONE if permission is not missing)))
+    assert set(permissions_of(policy, ALICE, STANDING)) == set(_BY_RULE_ALONE) - {missing}
 
 
-@pytest.mark.parametrize("forbidden", list(Permission))
+@pytest.mark.parametrize("forbidden", _BY_RULE_ALONE)
 def test_a_forbid_overrides_the_widest_permit(forbidden: Permission) -> None:
-    policy = policy_of(f"{widest(*Permission)}\n- {{id: shut, effect: forbid, permissions: [{forbidden.value}]}}")
-    assert set(permissions_of(policy, ALICE)) == set(Permission) - {forbidden}
+    policy = policy_of(f"{widest(*_BY_RULE_ALONE)}\n- {{id: shut, effect: forbid, permissions: [{forbidden.value}]}}")
+    assert set(permissions_of(policy, ALICE, STANDING)) == set(_BY_RULE_ALONE) - {forbidden}
 
 
 def test_what_a_scope_does_not_name_is_not_in_it() -> None:
@@ -74,8 +78,8 @@ def test_what_a_scope_does_not_name_is_not_in_it() -> None:
     )
     app = ProcessFacts(pid=1, uid=1000, name="app", executable="/app/run")
     other = ProcessFacts(pid=2, uid=1001, name="app", executable="/app/run")
-    environment = decide(policy, ALICE, Permission.ENV_PRESENCE)
-    files = decide(policy, ALICE, Permission.FILES_LIST)
+    environment = decide(policy, ALICE, Permission.ENV_PRESENCE, STANDING)
+    files = decide(policy, ALICE, Permission.FILES_LIST, STANDING)
     assert isinstance(environment, Allow)
     assert isinstance(files, Allow)
     assert environment.scope.narrow(app).admits_name("LANG")

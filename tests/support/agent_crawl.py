@@ -103,6 +103,7 @@ def crawl_all(agent: RunningAgent, ground: Ground) -> Crawl:
         for malformed in _MALFORMED:
             crawl.ask(alice, method, malformed)
     _sessions(crawl, alice, stranger)
+    _administration(crawl, alice, agent.caller("erin", session=False), ground)
     return crawl
 
 
@@ -182,6 +183,22 @@ def _pages(crawl: Crawl, caller: Caller, method: str, request: _Paged, kind: _Pa
             return
     message = f"{method} does not come to an end"
     raise AssertionError(message)
+
+
+def _administration(crawl: Crawl, alice: Caller, erin: Caller, ground: Ground) -> None:
+    reveal = access_pb2.RevealRequest(
+        process=common_pb2.ProcessRef(pid=ground.pids[0]), name="API_TOKEN", recipient_key="CQ" + "A" * 41 + "="
+    )
+    for caller in (alice, erin):
+        crawl.ask(caller, f"{_ACCESS}Reveal", reveal.SerializeToString())
+        crawl.ask(caller, f"{_ACCESS}ListReviews", b"")
+        closing = access_pb2.CloseReviewRequest(review_id="x", finding="nothing was found that should not be")
+        crawl.ask(caller, f"{_ACCESS}CloseReview", closing.SerializeToString())
+        for page_size in (1, 2_000):
+            listing = access_pb2.ListSessionsRequest(page_size=page_size, include_ended=True)
+            crawl.ask(caller, f"{_ACCESS}ListSessions", listing.SerializeToString())
+        ending = access_pb2.EndSessionRequest(session_id=alice.session_id, reason="nobody looks at anything any more")
+        crawl.ask(caller, f"{_ACCESS}EndSession", ending.SerializeToString())
 
 
 def _sessions(crawl: Crawl, alice: Caller, stranger: Caller) -> None:

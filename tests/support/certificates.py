@@ -102,8 +102,8 @@ GOOD_RECIPES: Mapping[str, Recipe] = {
 }
 
 
-def new_authority(trust_domain: str = TRUST_DOMAIN) -> Authority:
-    """Makes an authority that no agent knows."""
+def new_authority(trust_domain: str = TRUST_DOMAIN, lifetime: timedelta = 24 * HOUR) -> Authority:
+    """Makes an authority that no agent knows; it has existed for a day, and ends after `lifetime`."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, f"authority of {trust_domain}")])
     now = datetime.now(UTC)
@@ -114,8 +114,10 @@ def new_authority(trust_domain: str = TRUST_DOMAIN) -> Authority:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - 24 * HOUR)
-        .not_valid_after(now + 24 * HOUR)
+        .not_valid_after(now + lifetime)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        # With it and the leaves' own, TLS libraries tell apart two authorities of one name, as while one is replaced.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     return Authority(certificate, key)
@@ -152,6 +154,8 @@ def issue(authority: Authority, recipe: Recipe) -> Certificate:
         .not_valid_before(now + recipe.starts_in)
         .not_valid_after(now + recipe.ends_in)
     )
+    issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
+    builder = builder.add_extension(issuer_key, critical=False)
     if recipe.alternative_names:
         names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri) for uri in recipe.uris]
         names += [x509.DNSName(name) for name in recipe.dns]

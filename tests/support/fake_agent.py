@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from concurrent import futures
@@ -27,6 +28,7 @@ from leadglass.v1 import (
     inspect_pb2,
     inspect_pb2_grpc,
 )
+from leadglass_agent.access.sealing import seal
 from leadglass_client.authority import Issued, create_authority, issue_client, issue_server
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 SERVER_NAME = "demo.leadglass.internal"
 SESSION_ID = "s-4f1c2a"
+GRANT_ID = "0123456789abcdef" * 2
 NOON = 1_767_268_800  # 2026-01-01T12:00:00Z
 
 M = TypeVar("M", bound=Message)
@@ -187,6 +190,47 @@ def session(state: access_pb2.SessionState.ValueType = access_pb2.SESSION_STATE_
     return made
 
 
+def carrying_session() -> access_pb2.Session:
+    """Makes a session with a grant, a process and half of its budget spent."""
+    made = session()
+    made.grant_ids.append(GRANT_ID)
+    made.target.CopyFrom(common_pb2.ProcessRef(pid=17, start_ticks=1017))
+    made.peer, made.has_evidence = "10.0.0.7:41234", True
+    made.budget.extend(
+        (
+            access_pb2.BudgetLine(grant_id=GRANT_ID, what="rows", spent=40, allowed=100),
+            access_pb2.BudgetLine(what="calls", spent=7, allowed=500),
+        )
+    )
+    return made
+
+
+def review() -> access_pb2.Review:
+    """Makes a review that is owed."""
+    return access_pb2.Review(
+        review_id="r-1",
+        caller="spiffe://demo.leadglass/user/alice",
+        name="DATABASE_URL",
+        ticket="INC-1234",
+        reason="checkout answers 502 since 14:10, looking for the cause",
+        reveal_time=Timestamp(seconds=NOON),
+        grant_id=GRANT_ID,
+    )
+
+
+def sealing(value: bytes) -> Answer:
+    """Makes an answer that seals the value to the key of the request, as the agent's reader does."""
+
+    def answer(request: Message, _context: grpc.ServicerContext) -> Message:
+        asked = _as(access_pb2.RevealRequest, request)
+        sealed = seal(value, base64.b64decode(asked.recipient_key), asked.process.pid, asked.name.encode())
+        return access_pb2.RevealResponse(
+            sealed_value=base64.b64encode(sealed).decode(), is_set=True, review_id="r-1", grant_id=GRANT_ID
+        )
+
+    return answer
+
+
 def file(name: str, kind: inspect_pb2.FileType.ValueType = inspect_pb2.FILE_TYPE_REGULAR) -> inspect_pb2.FileMetadata:
     """Makes metadata of a file."""
     return inspect_pb2.FileMetadata(
@@ -273,6 +317,13 @@ def plain_answers() -> dict[str, Answer]:
         "OpenSession": giving(access_pb2.OpenSessionResponse(session=session())),
         "GetSession": giving(access_pb2.GetSessionResponse(session=session())),
         "CloseSession": giving(access_pb2.CloseSessionResponse(session=closed)),
+        "ListSessions": giving(access_pb2.ListSessionsResponse(sessions=[session(), carrying_session()])),
+        "EndSession": giving(
+            access_pb2.EndSessionResponse(session=session(access_pb2.SESSION_STATE_ENDED_BY_ADMIN)),
+        ),
+        "Reveal": giving(access_pb2.RevealResponse(is_set=False)),
+        "ListReviews": giving(access_pb2.ListReviewsResponse(reviews=[review()])),
+        "CloseReview": giving(access_pb2.CloseReviewResponse(review=review())),
         "GetSelf": giving(report),
     }
 
@@ -331,6 +382,29 @@ class _Access(access_pb2_grpc.AccessServiceServicer):
         self, request: access_pb2.CloseSessionRequest, context: grpc.ServicerContext
     ) -> access_pb2.CloseSessionResponse:
         return _as(access_pb2.CloseSessionResponse, self._agent.answer("CloseSession", request, context))
+
+    def ListSessions(
+        self, request: access_pb2.ListSessionsRequest, context: grpc.ServicerContext
+    ) -> access_pb2.ListSessionsResponse:
+        return _as(access_pb2.ListSessionsResponse, self._agent.answer("ListSessions", request, context))
+
+    def EndSession(
+        self, request: access_pb2.EndSessionRequest, context: grpc.ServicerContext
+    ) -> access_pb2.EndSessionResponse:
+        return _as(access_pb2.EndSessionResponse, self._agent.answer("EndSession", request, context))
+
+    def Reveal(self, request: access_pb2.RevealRequest, context: grpc.ServicerContext) -> access_pb2.RevealResponse:
+        return _as(access_pb2.RevealResponse, self._agent.answer("Reveal", request, context))
+
+    def ListReviews(
+        self, request: access_pb2.ListReviewsRequest, context: grpc.ServicerContext
+    ) -> access_pb2.ListReviewsResponse:
+        return _as(access_pb2.ListReviewsResponse, self._agent.answer("ListReviews", request, context))
+
+    def CloseReview(
+        self, request: access_pb2.CloseReviewRequest, context: grpc.ServicerContext
+    ) -> access_pb2.CloseReviewResponse:
+        return _as(access_pb2.CloseReviewResponse, self._agent.answer("CloseReview", request, context))
 
 
 class _Agent(agent_pb2_grpc.AgentServiceServicer):

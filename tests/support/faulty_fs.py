@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Numbers and layouts: include/uapi/linux/fuse.h of the kernel, protocol 7.31.
-_LOOKUP, _FORGET, _GETATTR, _SETATTR, _UNLINK = 1, 2, 3, 4, 10
+_LOOKUP, _FORGET, _GETATTR, _SETATTR, _UNLINK, _RENAME = 1, 2, 3, 4, 10, 12
 _OPEN, _READ, _WRITE, _STATFS, _RELEASE, _FSYNC = 14, 15, 16, 17, 18, 20
 _FLUSH, _INIT, _OPENDIR, _RELEASEDIR, _FSYNCDIR, _CREATE = 25, 26, 27, 29, 30, 35
 _INTERRUPT, _BATCH_FORGET = 36, 42
@@ -66,6 +66,7 @@ class FaultyFileSystem:
             _GETATTR: lambda node, _: struct.pack("<QII", 0, 0, 0) + self._attr(node),
             _SETATTR: self._setattr,
             _UNLINK: self._unlink,
+            _RENAME: self._rename,
             _OPEN: self._open,
             _CREATE: self._create,
             _READ: self._read,
@@ -135,6 +136,11 @@ class FaultyFileSystem:
 
     def _unlink(self, _: int, name: bytes) -> bytes:
         del self._files[self._names.pop(name.rstrip(b"\0"))]
+        return b""
+
+    def _rename(self, _: int, body: bytes) -> bytes:
+        old, new = body[8:].rstrip(b"\0").split(b"\0")
+        self._names[new] = self._names.pop(old)
         return b""
 
     def _open(self, _: int, __: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
 import threading
 from contextlib import asynccontextmanager
@@ -11,29 +10,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from certificates import Recipe, auth_context, issue, new_authority
+from gates import built_gate
 from leadglass.v1 import access_pb2
-from leadglass_agent import clock
-from leadglass_agent.access.refusals import RefusalLedger
-from leadglass_agent.access.session import SessionBook
-from leadglass_agent.api.audit_writer import AuditWriter
-from leadglass_agent.api.gate import Gate, Peer
 from leadglass_agent.api.methods import method_table
-from leadglass_agent.api.question import AgentFacts, Ports
-from leadglass_agent.audit.log import AuditLog
+from leadglass_agent.api.peer import Peer
 from leadglass_agent.errors import Reason, Refusal
-from leadglass_agent.policy.parse import parse_policy
 from leadglass_agent.processes.reader import Reader
 from leadglass_agent.processes.reader_client import ReaderClient
-from leadglass_agent.redaction.redactor import Redactor
 from leadglass_agent.views.procfs import open_proc
 from no_redaction import no_redactors
-from running_agent import OPEN_POLICY, REASON, TICKET, TRUST_DOMAIN
+from running_agent import OPEN_POLICY, REASON, TICKET
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from pathlib import Path
 
     from google.protobuf.message import Message
+
+    from leadglass_agent.api.gate import Gate
 
 _SERVICE = "/leadglass.v1."
 
@@ -49,12 +43,12 @@ class Asked:
 class UnmaskedGate:
     """Calls the gate as alice; nothing but the barrier stands between her and what the reader reads."""
 
-    def __init__(self, gate: Gate, log: Path) -> None:
+    def __init__(self, gate: Gate, log: Path, auth: Mapping[str, Iterable[bytes]]) -> None:
         self.log = log
         self.withheld = 0
         self._gate = gate
         self._table = method_table()
-        self._auth = auth_context(issue(new_authority(), Recipe()).pem)
+        self._auth = auth
         self._sessions: tuple[str, ...] = ()
 
     async def open(self, reason: str = REASON) -> Asked:
@@ -100,35 +94,19 @@ async def unmasked_gate(folder: Path, secret_mounts: tuple[str, ...] = ()) -> As
     proc = open_proc()
     reader = threading.Thread(target=Reader(theirs, stop, proc, no_redactors(), secret_mounts).run)
     reader.start()
-    log = folder / "audit.jsonl"
-    audit = AuditWriter(AuditLog.open(log, clock.now), Redactor())
     client = await ReaderClient.connect(ours)
     listening = asyncio.create_task(client.run())
+    authority = new_authority()
 
     def count_withheld() -> None:
         unmasked.withheld += 1
 
-    ports = Ports(
-        reader=client,
-        sessions=SessionBook(lambda: secrets.token_urlsafe(24)),
-        facts=AgentFacts("0", "", 0, 0),
-        audit_writable=lambda: audit.writable,
-        redaction_rules=frozenset(),
-        count_redactions=lambda _: None,
-        count_withheld=count_withheld,
-    )
-    gate = Gate(
-        ports=ports,
-        policy=parse_policy(OPEN_POLICY.replace("files.list]", "files.list, text.redacted]").encode(), "policy.yaml"),
-        audit=audit,
-        trust_domain=TRUST_DOMAIN,
-        clock=clock.now,
-        refusals=RefusalLedger(),
-    )
-    unmasked = UnmaskedGate(gate, log)
+    policy = OPEN_POLICY.replace("files.list]", "files.list, text.redacted]")
     try:
-        await unmasked.open()
-        yield unmasked
+        with built_gate(folder, client, authority, policy, count_withheld) as built:
+            unmasked = UnmaskedGate(built.gate, built.log, auth_context(issue(authority, Recipe()).pem))
+            await unmasked.open()
+            yield unmasked
     finally:
         stopper.sendall(b"x")
         reader.join(timeout=20)
@@ -136,5 +114,4 @@ async def unmasked_gate(folder: Path, secret_mounts: tuple[str, ...] = ()) -> As
         for end in (theirs, stop, stopper):
             end.close()
         client._outgoing.close()  # noqa: SLF001 - the agent's own ends with its process
-        audit.close()
         proc.close()

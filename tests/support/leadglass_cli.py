@@ -18,6 +18,8 @@ from fake_agent import SERVER_NAME
 from leadglass_client.main import run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from leadglass_client.authority import Issued
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +90,29 @@ class Home:
                 written += chunk
         os.close(ours)
         return written.decode().replace("\r\n", "\n")
+
+    def converse(self, *arguments: str, replies: Sequence[tuple[str, str | Callable[[], str]]]) -> Outcome:
+        """Runs a command whose every stream is a terminal; types each reply once the text before it has appeared.
+
+        `out` is all that appeared, as it was written. A reply may be a function, which is called at its moment.
+        """
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 100))
+        # The shell opens the terminal by name, as the first of its session: so keys can interrupt and suspend.
+        terminal = ["sh", "-c", 'exec "$@" <"$0" >"$0" 2>&1', os.ttyname(theirs)]
+        command = [*terminal, sys.executable, "-m", "leadglass_client.main", *arguments]
+        env = self.environment(TERM="xterm", NO_COLOR="1")
+        written, waiting = b"", list(replies)
+        with subprocess.Popen(command, stdin=theirs, env=env, start_new_session=True) as process:
+            os.close(theirs)
+            while chunk := _read_terminal(ours):
+                written += chunk
+                while waiting and waiting[0][0].encode() in written:
+                    reply = waiting.pop(0)[1]
+                    os.write(ours, (reply if isinstance(reply, str) else reply()).encode())
+        os.close(ours)
+        assert not waiting, f"never appeared: {waiting[0][0]!r} in {written!r}"
+        return Outcome(process.returncode, written.decode().replace("\r\n", "\n"), "")
 
     def run_here(self, *arguments: str, **environment: str) -> Outcome:
         """Runs a command in this process, ten times as quick; the same but for the interpreter's start."""

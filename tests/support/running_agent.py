@@ -22,7 +22,7 @@ from leadglass.v1 import access_pb2, access_pb2_grpc, agent_pb2_grpc, inspect_pb
 from leadglass_client.authority import Issued, create_authority, issue_client, issue_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TRUST_DOMAIN = "test.leadglass"
 SERVER_NAME = "agent.test.leadglass"
@@ -43,6 +43,14 @@ spec:
     callsPerMinute: 6000
     minReasonCharacters: 20
     ticketPattern: "T-[0-9]{1,6}"
+  # One caller makes the calls of many, and on purpose many that are refused.
+  guard:
+    denials: 100000
+    missingPids: 100000
+    missingPaths: 100000
+    distinctPids: 100000
+    distinctPaths: 100000
+    calls: 100000
   roles:
     - name: sre
       rules:
@@ -51,8 +59,13 @@ spec:
         - {id: all-names, effect: permit, permissions: [env.presence, env.names], names: ["*"]}
         - {id: all-files, effect: permit, permissions: [files.metadata, files.list], paths: ["/**"]}
         - {id: all-texts, effect: permit, permissions: [text.redacted], paths: ["/**/*.log", "/**/*.yaml"]}
+    - name: admin
+      rules:
+        - {id: admin-sessions, effect: permit, permissions: [sessions.list, sessions.end]}
+        - {id: admin-reviews, effect: permit, permissions: [reviews.list, reviews.close]}
   bindings:
     - {role: sre, callers: ["spiffe://test.leadglass/user/alice", "spiffe://test.leadglass/user/bob"]}
+    - {role: admin, callers: ["spiffe://test.leadglass/user/erin"]}
 """
 REASON = "checking why the sample application is slow"
 TICKET = "T-1"
@@ -177,10 +190,20 @@ def running_agent(
     *,
     exporter: str = "none",
     audit_folder: Path | None = None,
+    rewrite: Callable[[str], str] = str,
     **popen: Any,  # noqa: ANN401 - handed to Popen as it is
 ) -> Iterator[RunningAgent]:
-    """Starts an agent in a folder and ends it; its files are its own."""
+    """Starts an agent in a folder and ends it; its files are its own, and `rewrite` may change its configuration."""
     config = prepare(folder, policy, exporter=exporter, audit_folder=audit_folder)
+    config.write_text(rewrite(config.read_text(encoding="utf-8")), encoding="utf-8")
+    with running_again(folder, **popen) as agent:
+        yield agent
+
+
+@contextmanager
+def running_again(folder: Path, **popen: Any) -> Iterator[RunningAgent]:  # noqa: ANN401 - handed to Popen as it is
+    """Starts the agent whose files are in a folder, and ends it."""
+    config = folder / "agent.yaml"
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
         process = start(config, out, err, **popen)
         try:

@@ -134,9 +134,29 @@ def crawl(channel: grpc.Channel) -> None:
         for method in methods:
             for malformed in _MALFORMED:
                 caller.ask(service + method, malformed)
+    _administer(caller)
     for name in ("GetSession", "CloseSession", "GetSession"):
         named = access_pb2.GetSessionRequest(session_id=session)  # the same field as CloseSessionRequest
         caller.ask(_ACCESS + name, named.SerializeToString())
+
+
+def _administer(caller: Caller) -> None:
+    """Asks about others' sessions and reviews, ends a second session, and asks for a reveal that nobody approved."""
+    reason = access_pb2.OpenSessionRequest(reason="a second session for others to end", ticket="INC-9")
+    second = access_pb2.OpenSessionResponse.FromString(caller.ask(f"{_ACCESS}OpenSession", reason.SerializeToString()))
+    ending = access_pb2.EndSessionRequest(session_id=second.session.session_id, reason="the crawl is over")
+    reveal = access_pb2.RevealRequest(
+        process=common_pb2.ProcessRef(pid=1), name="API_TOKEN", recipient_key="CQ" + "A" * 41 + "="
+    )
+    closing = access_pb2.CloseReviewRequest(review_id="x", finding="nothing was found that should not be")
+    for name, request in (
+        ("ListSessions", access_pb2.ListSessionsRequest(include_ended=True)),
+        ("EndSession", ending),
+        ("Reveal", reveal),
+        ("ListReviews", access_pb2.ListReviewsRequest()),
+        ("CloseReview", closing),
+    ):
+        caller.ask(_ACCESS + name, request.SerializeToString())
 
 
 def main() -> None:

@@ -52,6 +52,7 @@ def test_every_field_of_an_event_reaches_the_record() -> None:
         permission="j",
         policy_digest="k",
         rules=("l",),
+        grants=("v",),
         target_pid=1,
         target_start_ticks=2,
         arguments=(("m", "n"),),

@@ -27,6 +27,8 @@ from leadglass_agent.processes.messages import (
     ProcessesRequest,
     RefusedAnswer,
     Request,
+    RevealAnswer,
+    RevealRequest,
     TextAnswer,
     TextRequest,
     decode_answer,
@@ -78,7 +80,9 @@ REQUESTS: tuple[Request, ...] = (
 )
 _TEXT_QUERY = TextQuery("/srv/app.log", TextStart.TAIL, 0, 10, 4_096, True, TextFilter("a+", False, True, 1, 2))  # noqa: FBT003 - fields of a message
 REQUESTS += (TextRequest(6, _DEADLINE, process=_REF, scope=_SCOPE, query=_TEXT_QUERY, stream=3, close=False),)
+REQUESTS += (RevealRequest(7, _DEADLINE, process=_REF, name="A", scope=_SCOPE, recipient_key=bytes(32)),)
 ANSWERS: tuple[Answer, ...] = (
+    RevealAnswer(is_set=True, sealed=b"\0\xff" * 300),
     RefusedAnswer(Reason.PROCESS_NOT_FOUND, "gone"),
     AgentAnswer(40, (read_posture(Role.READER),)),
     FilesAnswer(()),

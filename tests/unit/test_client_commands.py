@@ -54,6 +54,16 @@ EXIT_CODES = {
     Reason.AUDIT_UNAVAILABLE: 1,
     Reason.READER_UNAVAILABLE: 6,
     Reason.TIMED_OUT: 7,
+    Reason.CERTIFICATE_REVOKED: 5,
+    Reason.APPROVAL_NEEDED: 9,
+    Reason.CONDITION_UNMET: 3,
+    Reason.GRANT_REFUSED: 3,
+    Reason.EVIDENCE_REFUSED: 5,
+    Reason.BUDGET_SPENT: 3,
+    Reason.HALTED: 3,
+    Reason.REVEAL_REFUSED: 3,
+    Reason.REVIEW_OWED: 3,
+    Reason.REVIEW_UNKNOWN: 4,
     Reason.INTERNAL: 1,
 }
 UNAVAILABLE_UID = common_pb2.UNAVAILABLE_REASON_UID_MISMATCH

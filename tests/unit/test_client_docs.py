@@ -1,4 +1,4 @@
-"""Every command that docs/client.md shows runs as written and prints what stands under it."""
+"""Every command that docs/client.md and docs/access.md show runs as written and prints what stands under it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_STATUS = re.compile(r"^\(exit code (\d+)\)\n", re.MULTILINE)
+# What differs from one day, key and grant to the next.
+_PASSING = (
+    (re.compile(r"\b[0-9a-f]{64}\b"), "DIGEST"),
+    (re.compile(r"\b[0-9a-f]{32}\b"), "GRANT"),
+    (re.compile(r"^(nonce +)[\w-]{43}$", re.MULTILINE), r"\1NONCE"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"), "TIME"),
+    (re.compile(r"\b\d+m(\d\ds)?( from now\)|(?=  spiffe))"), r"SPAN\2"),
+    (re.compile(r"LEFT|SPAN(?=  )| {2,}"), "  "),
+)
 _CERTIFICATE_END = re.compile(r"valid until \S+ \S+Z")
 
 
@@ -46,3 +56,25 @@ def _comparable(text: str, address: str) -> str:
     # Ends of certificates follow the clock, and the width of a table follows the port.
     text = _CERTIFICATE_END.sub("valid until TIME", text.replace(address, "ADDRESS"))
     return re.sub(r"(ADDRESS)? {2,}", r"\1  ", text)
+
+
+def test_the_commands_of_the_access_page_print_what_the_page_shows(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    examples = _examples((ROOT / "docs" / "access.md").read_text())
+    assert len(examples) >= 10
+    with contextlib.chdir(tmp_path):
+        for command, shown in examples:
+            status = _STATUS.search(shown)
+            expected = shown[: status.start()] if status else shown
+            program, *arguments = shlex.split(command.removesuffix(" 2>signed.txt"))
+            assert program == "leadglass"
+            outcome = home.run_here(*arguments)
+            assert outcome.code == (int(status[1]) if status else 0), (command, outcome.err)
+            told = outcome.out if command.endswith(" 2>signed.txt") else outcome.out + outcome.err
+            assert _lasting(told) == _lasting(expected), command
+
+
+def _lasting(text: str) -> str:
+    for pattern, word in _PASSING:
+        text = pattern.sub(word, text)
+    return text

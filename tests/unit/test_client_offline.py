@@ -24,7 +24,17 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["ps", "--help"], ["ca", "issue", "x", "client", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["ps", "--help"],
+        ["ca", "issue", "x", "client", "--help"],
+        ["request", "--help"],
+        ["approve", "--help"],
+        ["reveal", "--help"],
+    ],
+)
 def test_help_imports_nothing_heavy(home: Home, arguments: list[str]) -> None:
     code = (
         "import sys\n"

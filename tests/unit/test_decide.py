@@ -25,38 +25,40 @@ from leadglass_agent.policy.model import (
 from leadglass_agent.policy.parse import parse_policy
 from leadglass_agent.policy.scope import ProcessFacts, Scope, ScopeRule
 from leadglass_agent.policy.ticket import parse_ticket_pattern
-from policies import ALICE, LIMITS, MALLORY, policy_of, policy_text
+from policies import ALICE, LIMITS, MALLORY, STANDING, policy_of, policy_text
 
 if TYPE_CHECKING:
     from random import Random
 
 T = TypeVar("T")
+# A reveal needs more than a rule: test_decide_grants.py has its tests.
+BY_RULE_ALONE = [permission for permission in Permission if permission is not Permission.ENV_REVEAL]
 TREE = "- {id: tree, effect: permit, permissions: [processes.list]}"
 
 
 def test_a_caller_without_a_binding_is_denied_everything() -> None:
     policy = policy_of(TREE)
-    assert {decide(policy, MALLORY, permission) for permission in Permission} == {Deny(DenyReason.NO_BINDING)}
+    assert {decide(policy, MALLORY, permission, STANDING) for permission in Permission} == {Deny(DenyReason.NO_BINDING)}
 
 
 def test_a_permission_without_a_rule_is_denied() -> None:
-    assert decide(policy_of(TREE), ALICE, Permission.ENV_NAMES) == Deny(DenyReason.NO_RULE)
+    assert decide(policy_of(TREE), ALICE, Permission.ENV_NAMES, STANDING) == Deny(DenyReason.NO_RULE)
 
 
 def test_an_allow_names_its_rules_and_roles() -> None:
-    assert decide(policy_of(TREE), ALICE, Permission.PROCESSES_LIST) == Allow(
+    assert decide(policy_of(TREE), ALICE, Permission.PROCESSES_LIST, STANDING) == Allow(
         scope=Scope(permits=(ScopeRule(rule_id=RuleId("tree")),)), rules=(RuleId("tree"),), roles=("tester",)
     )
 
 
 def test_a_forbid_without_selectors_overrides_every_permit() -> None:
     rules = f"{TREE}\n- {{id: shut, effect: forbid, permissions: [processes.list]}}"
-    assert decide(policy_of(rules), ALICE, Permission.PROCESSES_LIST) == Deny(DenyReason.FORBIDDEN)
+    assert decide(policy_of(rules), ALICE, Permission.PROCESSES_LIST, STANDING) == Deny(DenyReason.FORBIDDEN, "tester")
 
 
 def test_a_forbid_with_selectors_stays_in_the_scope() -> None:
     rules = f"{TREE}\n- {{id: no-root, effect: forbid, permissions: [processes.list], processes: [{{uids: [0]}}]}}"
-    decision = decide(policy_of(rules), ALICE, Permission.PROCESSES_LIST)
+    decision = decide(policy_of(rules), ALICE, Permission.PROCESSES_LIST, STANDING)
     assert isinstance(decision, Allow)
     assert decision.scope.rule_ids == ("tree", "no-root")
     assert decision.rules == ("tree",)
@@ -66,7 +68,7 @@ def test_a_rule_of_a_role_that_the_caller_does_not_hold_has_no_say() -> None:
     policy = policy_of(TREE)
     other = Role("other", (rule_of("f", Effect.FORBID, Permission.PROCESSES_LIST),), LIMITS)
     wider = replace(policy, roles=(*policy.roles, other), bindings=(*policy.bindings, Binding("other", (MALLORY,))))
-    assert isinstance(decide(wider, ALICE, Permission.PROCESSES_LIST), Allow)
+    assert isinstance(decide(wider, ALICE, Permission.PROCESSES_LIST, STANDING), Allow)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_a_rule_of_a_role_that_the_caller_does_not_hold_has_no_say() -> None:
 def test_a_binding_fits_the_whole_identity(pattern: str, caller: str, held: bool) -> None:  # noqa: FBT001 - a table
     role = Role("r", (rule_of("p", Effect.PERMIT, Permission.AGENT_SELF),), LIMITS)
     policy = Policy("p", "sha256:0", (role,), (Binding("r", (pattern,)),), LIMITS)
-    assert isinstance(decide(policy, SpiffeId(caller), Permission.AGENT_SELF), Allow) is held
+    assert isinstance(decide(policy, SpiffeId(caller), Permission.AGENT_SELF, STANDING), Allow) is held
 
 
 def test_session_limits_are_the_strictest_of_all_roles_of_the_caller() -> None:
@@ -114,7 +116,7 @@ def rule_of(rule_id: str, effect: Effect, *permissions: Permission) -> Rule:
 
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
-    kinds = st.tuples(st.sampled_from(Effect), st.frozensets(st.sampled_from(Permission), min_size=1, max_size=3))
+    kinds = st.tuples(st.sampled_from(Effect), st.frozensets(st.sampled_from(BY_RULE_ALONE), min_size=1, max_size=3))
     roles = tuple(
         Role(
             f"role-{at}",
@@ -142,12 +144,12 @@ def test_the_order_of_roles_rules_and_bindings_does_not_matter(
 
     roles = shuffled(tuple(replace(role, rules=shuffled(role.rules)) for role in policy.roles))
     other = replace(policy, roles=roles, bindings=shuffled(policy.bindings))
-    assert decide(policy, ALICE, permission) == decide(other, ALICE, permission)
+    assert decide(policy, ALICE, permission, STANDING) == decide(other, ALICE, permission, STANDING)
 
 
-@given(policies(), st.sampled_from(Permission))
+@given(policies(), st.sampled_from(BY_RULE_ALONE))
 def test_every_allow_stands_on_a_permit_of_a_role_that_the_caller_holds(policy: Policy, permission: Permission) -> None:
-    decision = decide(policy, ALICE, permission)
+    decision = decide(policy, ALICE, permission, STANDING)
     held = {binding.role for binding in policy.bindings if binding.callers != (MALLORY,)}
     permits = {
         rule.rule_id
@@ -168,9 +170,10 @@ def test_every_allow_stands_on_a_permit_of_a_role_that_the_caller_holds(policy: 
 
 @given(policies())
 def test_the_listed_permissions_are_those_that_would_be_allowed(policy: Policy) -> None:
-    listed = permissions_of(policy, ALICE)
+    listed = permissions_of(policy, ALICE, STANDING)
     assert all(
-        isinstance(decide(policy, ALICE, permission), Allow) is (permission in listed) for permission in Permission
+        isinstance(decide(policy, ALICE, permission, STANDING), Allow) is (permission in listed)
+        for permission in Permission
     )
 
 
@@ -183,7 +186,7 @@ _TEXTS = """
 
 
 def test_the_stricter_of_the_profiles_that_rules_ask_for_holds() -> None:
-    decision = decide(policy_of(_TEXTS), ALICE, Permission.TEXT_REDACTED)
+    decision = decide(policy_of(_TEXTS), ALICE, Permission.TEXT_REDACTED, STANDING)
     assert isinstance(decision, Allow)
 
     asked = [decision.scope.redaction(path) for path in ("/srv/x", "/srv/a/x", "/srv/a/b/x", "/other")]
@@ -191,7 +194,7 @@ def test_the_stricter_of_the_profiles_that_rules_ask_for_holds() -> None:
 
 
 def test_a_rule_s_profile_is_for_the_processes_that_it_selects() -> None:
-    decision = decide(policy_of(_TEXTS), ALICE, Permission.PROCESSES_ARGV)
+    decision = decide(policy_of(_TEXTS), ALICE, Permission.PROCESSES_ARGV, STANDING)
     assert isinstance(decision, Allow)
 
     web, other = (ProcessFacts(pid=1, uid=0, name=name, executable=None) for name in ("web", "other"))
@@ -201,7 +204,7 @@ def test_a_rule_s_profile_is_for_the_processes_that_it_selects() -> None:
 
 def test_the_policy_s_own_profile_is_that_of_every_rule() -> None:
     text = policy_text(_TEXTS.replace(", redaction: balanced", "")).replace("spec:\n", "spec:\n  redaction: strict\n")
-    decision = decide(parse_policy(text.encode(), "policy.yaml"), ALICE, Permission.TEXT_REDACTED)
+    decision = decide(parse_policy(text.encode(), "policy.yaml"), ALICE, Permission.TEXT_REDACTED, STANDING)
     assert isinstance(decision, Allow)
 
     assert decision.scope.redaction("/srv/a/x") is Profile.STRICT

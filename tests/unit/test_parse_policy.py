@@ -16,7 +16,7 @@ from leadglass_agent.policy.parse import parse_policy
 from leadglass_agent.policy.parse_limits import DEFAULTS
 from leadglass_agent.policy.ticket import TicketPatternError, parse_ticket_pattern
 from leadglass_agent.strict_yaml import DocumentError
-from policies import ALICE, policy_of, policy_text
+from policies import ALICE, STANDING, policy_of, policy_text
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "policy.yaml"
 REFERENCE = Path(__file__).parents[2] / "docs" / "policy.md"
@@ -39,13 +39,24 @@ def test_the_documented_example_says_what_it_looks_like() -> None:
     policy = parse_policy(text, "policy.yaml")
     assert policy.digest == "sha256:" + hashlib.sha256(text).hexdigest()
     assert policy.name == "shop-api"
-    assert permissions_of(policy, SRE) == tuple(Permission)
-    assert permissions_of(policy, SpiffeId("spiffe://prod.example.org/ns/monitoring/sa/dashboard")) == (
+    assert permissions_of(policy, SRE, STANDING) == (
+        Permission.SESSION_OPEN,
+        Permission.AGENT_SELF,
+        Permission.PROCESSES_LIST,
+        Permission.PROCESSES_EXECUTABLE,
+        Permission.PROCESSES_ARGV,
+        Permission.ENV_PRESENCE,
+        Permission.ENV_NAMES,
+        Permission.FILES_METADATA,
+        Permission.FILES_LIST,
+        Permission.GRANTS_APPROVE,
+    )
+    assert permissions_of(policy, SpiffeId("spiffe://prod.example.org/ns/monitoring/sa/dashboard"), STANDING) == (
         Permission.SESSION_OPEN,
         Permission.PROCESSES_LIST,
     )
     assert session_limits(policy, SRE).max_minutes == 60
-    files = decide(policy, SRE, Permission.FILES_LIST)
+    files = decide(policy, SRE, Permission.FILES_LIST, STANDING)
     assert isinstance(files, Allow)
     assert files.scope.admits_path("/etc/shop/shop.conf")
     assert not files.scope.admits_path("/app/secrets/key")
@@ -87,7 +98,7 @@ def test_a_rule_is_read_with_all_its_selectors() -> None:
 
 def test_a_policy_without_roles_is_one_that_permits_nothing() -> None:
     text = "apiVersion: leadglass.dev/v1\nkind: AccessPolicy\nmetadata: {name: shut}\nspec: {roles: [], bindings: []}\n"
-    assert permissions_of(parse_policy(text.encode(), "policy.yaml"), ALICE) == ()
+    assert permissions_of(parse_policy(text.encode(), "policy.yaml"), ALICE, STANDING) == ()
 
 
 @pytest.mark.parametrize(
@@ -115,7 +126,11 @@ def test_a_policy_without_roles_is_one_that_permits_nothing() -> None:
         ("- {id: a, effect: permit, permissions: [text.redacted], paths: [/a], redaction: x}", "'x' is not one"),
         ("- {id: a, effect: permit, permissions: [files.list], paths: [/a], redaction: strict}", "'redaction' goes"),
         ("- {id: a, effect: forbid, permissions: [text.redacted], redaction: strict}", "'redaction' goes with"),
-        ("- {id: a, effect: permit, permissions: [agent.self], processes: [{uids: [1]}]}", "does not go with"),
+        ("- {id: a, effect: permit, permissions: [agent.self], processes: [{uids: [1]}]}", "not go with agent.self"),
+        ("- {id: a, effect: forbid, permissions: [sessions.end], processes: [{uids: [1]}]}", "with sessions.end"),
+        ("- {id: a, effect: forbid, permissions: [reviews.list], paths: [/a]}", "and text permissions alone"),
+        ("- {id: a, effect: forbid, permissions: [env.reveal], paths: [/a]}", "and text permissions alone"),
+        ("- {id: a, effect: permit, permissions: [env.reveal]}", "must say which 'names'"),
         ("- {id: a, effect: permit, permissions: [processes.list], processes: []}", "expected `array` of length >= 1"),
         ("- {id: a, effect: permit, permissions: [processes.list], processes: [{}]}", "a process selector needs"),
         ("- {id: a, effect: permit, permissions: [processes.list], processes: [{uids: []}]}", "length >= 1"),

@@ -10,10 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from leadglass_agent.access.approvals import Approver, VerifiedGrant
 from leadglass_agent.access.budget import MAX_IDENTITIES, CallBudget
-from leadglass_agent.access.session import MAX_OPEN, MAX_REMEMBERED, Session, SessionBook, SessionState
+from leadglass_agent.access.grant import Grant, PodSelector
+from leadglass_agent.access.session import (
+    MAX_OPEN,
+    MAX_REMEMBERED,
+    Session,
+    SessionBook,
+    SessionState,
+    seconds_left,
+    why_ended,
+)
+from leadglass_agent.access.terms import SessionTerms
 from leadglass_agent.clock import Instant
 from leadglass_agent.errors import (
+    GrantRefused,
+    Halted,
     InvalidRequest,
     RateLimited,
     ReasonRefused,
@@ -23,14 +36,24 @@ from leadglass_agent.errors import (
     SessionUnknown,
     TicketRefused,
 )
-from leadglass_agent.policy.model import SessionLimits, SpiffeId
+from leadglass_agent.policy.model import Budget, SessionLimits, SpiffeId
+from leadglass_agent.policy.standing import Evidence
 from leadglass_agent.policy.ticket import parse_ticket_pattern
+from leadglass_agent.views.rows import ProcessRef
 from policies import ALICE, LIMITS, MALLORY
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 REASON = "checkout is slow since the deploy"
 KEY = "sha256:alice"
+BY_OTHERS = (
+    SessionState.ENDED_BY_ADMIN,
+    SessionState.HALTED,
+    SessionState.REVOKED,
+    SessionState.POLICY_TIGHTENED,
+    SessionState.GRANT_ENDED,
+    SessionState.TARGET_GONE,
+)
 
 
 def at(boot_ns: int, unix_ns: int = 0) -> Instant:
@@ -49,8 +72,34 @@ def opened(
     limits: SessionLimits = LIMITS,
     seconds: int | None = None,
     who: SpiffeId = ALICE,
+    grants: tuple[VerifiedGrant, ...] = (),
 ) -> Session:
-    return sessions.open(who, KEY, REASON, "OPS-1", seconds, limits, at(boot_ns))
+    terms = SessionTerms(grants=grants)
+    return sessions.open(who, KEY, REASON, "OPS-1", seconds, limits, at(boot_ns), terms=terms)
+
+
+def grant(not_after_unix: int) -> VerifiedGrant:
+    """Makes a grant that was accepted; `at` starts the wall clock at 0, so it ends as many seconds after the start."""
+    made = Grant(
+        grant_id=f"until-{not_after_unix}",
+        requester=ALICE,
+        requester_key=KEY,
+        permissions=("env.presence",),
+        pods=(PodSelector(namespace="shop"),),
+        tier="prod",
+        not_before_unix=0,
+        not_after_unix=not_after_unix,
+        reason=REASON,
+    )
+    approver = Approver(
+        spiffe_id=MALLORY,
+        key_digest="sha256:approver",
+        serial="01",
+        certificate_since_unix=0,
+        since_unix=0,
+        certificates=b"a chain",
+    )
+    return VerifiedGrant(made, (approver,), "sha256:0")
 
 
 def test_a_session_holds_what_it_was_opened_with() -> None:
@@ -68,6 +117,7 @@ def test_a_session_holds_what_it_was_opened_with() -> None:
         calls=0,
         state=SessionState.OPEN,
         limits=LIMITS,
+        number=1,
     )
     assert session.expires_unix_ns == 1000 + 90 * SECOND
 
@@ -243,6 +293,162 @@ def test_a_jump_of_the_wall_clock_changes_no_end(wall: list[int]) -> None:
     assert len(sessions.sweep(at(600 * SECOND, wall[4]))) == 1
 
 
+def test_a_session_holds_the_terms_that_it_was_opened_on() -> None:
+    terms = SessionTerms(
+        grants=(grant(60),),
+        evidence=Evidence("alice", frozenset({"mfa"}), "", 1),
+        target=ProcessRef(7, 70),
+        peer_host="ipv4:192.0.2.1",
+        budget=Budget(calls=9),
+    )
+    session = book().open(ALICE, KEY, REASON, "OPS-1", None, LIMITS, at(0), terms=terms)
+    held = (session.grants, session.evidence, session.target, session.peer_host, session.budget)
+    assert held == (terms.grants, terms.evidence, terms.target, terms.peer_host, terms.budget)
+
+
+def test_a_session_does_not_outlive_the_last_of_its_grants() -> None:
+    sessions = book()
+    session_id = opened(sessions, grants=(grant(300), grant(500), grant(60))).session_id
+    sessions.use(session_id, ALICE, KEY, at(500 * SECOND - 1))
+    with pytest.raises(SessionEnded, match="GRANT_ENDED"):
+        sessions.use(session_id, ALICE, KEY, at(500 * SECOND))
+    assert [ended.state for ended in sessions.sweep(at(500 * SECOND))] == [SessionState.GRANT_ENDED]
+
+
+def test_a_grant_that_lasts_longer_does_not_prolong_a_session() -> None:
+    session = opened(book(), seconds=90, grants=(grant(500),))
+    assert (session.expires_boot_ns, session.expiry_state) == (90 * SECOND, SessionState.EXPIRED)
+
+
+@pytest.mark.parametrize("wall_seconds", [60, 61, 10**9])
+def test_no_session_opens_on_grants_that_have_ended(wall_seconds: int) -> None:
+    with pytest.raises(GrantRefused):
+        book().open(
+            ALICE,
+            KEY,
+            REASON,
+            "OPS-1",
+            None,
+            LIMITS,
+            at(0, wall_seconds * SECOND),
+            terms=SessionTerms(grants=(grant(60), grant(59))),
+        )
+
+
+@given(st.integers(-(10**19), 10**19))
+def test_setting_the_wall_clock_back_prolongs_no_grant(wall: int) -> None:
+    sessions = book()
+    opened(sessions, grants=(grant(60),))
+    assert sessions.sweep(at(60 * SECOND - 1, wall)) == ()
+    assert len(sessions.sweep(at(60 * SECOND, wall))) == 1
+
+
+@pytest.mark.parametrize("state", BY_OTHERS)
+def test_an_end_by_others_needs_no_key_and_is_told_by_the_sweep_once(state: SessionState) -> None:
+    sessions = book()
+    session_id = opened(sessions).session_id
+    assert sessions.end(session_id, state, at(1)).state is state
+    assert sessions.end(session_id, SessionState.REVOKED, at(2)).state is state
+    assert sessions.show(session_id, ALICE, KEY, at(3)).state is state
+    assert [session.state for session in sessions.sweep(at(4))] == [state]
+    assert sessions.sweep(at(5)) == ()
+
+
+def test_ending_a_session_that_never_was_is_refused() -> None:
+    with pytest.raises(SessionUnknown):
+        book().end("never", SessionState.ENDED_BY_ADMIN, at(0))
+
+
+def test_ending_a_session_whose_time_is_over_says_how_it_ended() -> None:
+    sessions = book()
+    session_id = opened(sessions, seconds=10).session_id
+    assert sessions.end(session_id, SessionState.HALTED, at(10 * SECOND)).state is SessionState.EXPIRED
+    assert len(sessions.sweep(at(10 * SECOND))) == 1
+
+
+def test_a_caller_whose_session_was_halted_is_told_so() -> None:
+    sessions = book()
+    session_id = opened(sessions).session_id
+    sessions.end(session_id, SessionState.HALTED, at(1))
+    with pytest.raises(Halted):
+        sessions.use(session_id, ALICE, KEY, at(2))
+
+
+@pytest.mark.parametrize("state", [state for state in SessionState if state is not SessionState.OPEN])
+def test_every_end_has_its_reason_in_the_refusal(state: SessionState) -> None:
+    refusal = why_ended(replace(opened(book()), state=state))
+    assert str(refusal) == state.value
+    assert isinstance(refusal, Halted if state is SessionState.HALTED else SessionEnded)
+
+
+def test_ending_by_predicate_ends_all_that_it_picks_and_no_other() -> None:
+    sessions = book()
+    mine = {opened(sessions, number).session_id for number in range(3)}
+    theirs = opened(sessions, who=MALLORY).session_id
+    short = opened(sessions, who=SpiffeId("spiffe://demo.leadglass/user/carol"), seconds=1).session_id
+    ended = sessions.end_all_of(lambda session: session.caller != MALLORY, SessionState.HALTED, at(SECOND))
+    assert {session.session_id for session in ended} == mine
+    assert {session.session_id: session.state for session in sessions.sweep(at(SECOND))} == {
+        short: SessionState.EXPIRED
+    } | dict.fromkeys(mine, SessionState.HALTED)
+    assert [session.session_id for session in sessions.open_sessions(at(SECOND))] == [theirs]
+
+
+def test_an_ended_session_keeps_its_grants_and_not_the_keys_of_their_approvers() -> None:
+    sessions = book()
+    session_id = opened(sessions, grants=(grant(60),)).session_id
+    (kept,) = sessions.end(session_id, SessionState.REVOKED, at(1)).grants
+    assert (kept.grant, kept.approvers) == (grant(60).grant, ())
+
+
+def test_ends_by_others_are_owed_to_the_audit_before_anything_new_begins() -> None:
+    sessions = book()
+    for number in range(MAX_OPEN):
+        opened(sessions, who=SpiffeId(f"spiffe://td/user/{number}"))
+    sessions.end_all_of(lambda _: True, SessionState.HALTED, at(1))
+    with pytest.raises(SessionLimit, match="sweep"):
+        opened(sessions, 2)
+    assert len(sessions.sweep(at(3))) == MAX_OPEN
+    opened(sessions, 4)
+
+
+def test_pages_list_open_sessions_first_and_then_by_opening() -> None:
+    sessions = book()
+    ids = [opened(sessions, who=SpiffeId(f"spiffe://td/user/{number}")).session_id for number in range(7)]
+    for at_index in (4, 1):
+        sessions.end(ids[at_index], SessionState.ENDED_BY_ADMIN, at(1))
+    listed = []
+    after = None
+    while page := sessions.page(after, 2, at(2), include_ended=True):
+        assert len(page) <= 2
+        listed += [session.session_id for session in page]
+        assert len(listed) <= len(ids)
+        after = page[-1].place
+    assert listed == [ids[number] for number in (0, 2, 3, 5, 6, 1, 4)]
+    open_ones = sessions.page(None, 100, at(2), include_ended=False)
+    assert [session.session_id for session in open_ones] == listed[:5]
+
+
+def test_a_session_that_ends_between_two_pages_is_not_missed() -> None:
+    sessions = book()
+    ids = [opened(sessions, who=SpiffeId(f"spiffe://td/user/{number}")).session_id for number in range(4)]
+    first = sessions.page(None, 2, at(1), include_ended=True)
+    sessions.end(ids[0], SessionState.ENDED_BY_ADMIN, at(2))
+    sessions.end(ids[3], SessionState.ENDED_BY_ADMIN, at(2))
+    rest = sessions.page(first[-1].place, 100, at(3), include_ended=True)
+    assert {session.session_id for session in first + rest} == set(ids)
+
+
+def test_the_seconds_that_are_left_are_those_to_the_nearest_end() -> None:
+    sessions = book()
+    session = opened(sessions, seconds=1_000)
+    assert seconds_left(session, at(0)) == 15 * 60
+    session = sessions.use(session.session_id, ALICE, KEY, at(600 * SECOND))
+    assert seconds_left(session, at(600 * SECOND + 1)) == 399
+    assert seconds_left(session, at(2_000 * SECOND)) == 0
+    assert seconds_left(sessions.end(session.session_id, SessionState.HALTED, at(601 * SECOND)), at(0)) == 0
+
+
 def test_one_identity_has_as_many_open_sessions_as_policy_allows() -> None:
     sessions = book()
     first = opened(sessions)
@@ -365,15 +571,16 @@ class Modelled:
         self.last_used = session.opened.boot_ns
         self.idle = session.idle_ns
         self.calls = 0
-        self.closed = False
+        self.expiry_state = session.expiry_state
+        self.ended: SessionState | None = None
         self.swept = False
 
     def state(self, now: int) -> SessionState:
         """Says what the state is by the plainest reading of the rules."""
-        if self.closed:
-            return SessionState.CLOSED
+        if self.ended is not None:
+            return self.ended
         if now >= self.expires and self.expires <= self.last_used + self.idle:
-            return SessionState.EXPIRED
+            return self.expiry_state
         return SessionState.IDLE if now >= self.last_used + self.idle else SessionState.OPEN
 
 
@@ -399,15 +606,29 @@ class Sessions(RuleBasedStateMachine):
         """Lets time pass on the one clock that counts."""
         self.now += seconds * SECOND
 
-    @rule(caller=st.sampled_from(callers), key=st.sampled_from(keys), seconds=st.one_of(st.none(), st.integers(1, 400)))
-    def open(self, caller: SpiffeId, key: str, seconds: int | None) -> None:
-        """Opens a session unless the caller has two."""
+    @rule(
+        caller=st.sampled_from(callers),
+        key=st.sampled_from(keys),
+        seconds=st.one_of(st.none(), st.integers(1, 400)),
+        grant_seconds=st.lists(st.integers(-50, 400), max_size=2),
+    )
+    def open(self, caller: SpiffeId, key: str, seconds: int | None, grant_seconds: list[int]) -> None:
+        """Opens a session, unless the caller has two or all grants have ended; the wall clock stands at 1,000 s."""
+        terms = SessionTerms(grants=tuple(grant(1_000 + left) for left in grant_seconds))
+        now = at(self.now, 1_000 * SECOND)
         if self.live(caller) >= 2:
             with pytest.raises(SessionLimit):
-                self.book.open(caller, key, REASON, "OPS-1", seconds, self.limits, at(self.now, -self.now))
+                self.book.open(caller, key, REASON, "OPS-1", seconds, self.limits, now, terms=terms)
             return
-        session = self.book.open(caller, key, REASON, "OPS-1", seconds, self.limits, at(self.now, -self.now))
-        assert session.expires_boot_ns == self.now + min(300, seconds or 300) * SECOND
+        if grant_seconds and max(grant_seconds) <= 0:
+            with pytest.raises(GrantRefused):
+                self.book.open(caller, key, REASON, "OPS-1", seconds, self.limits, now, terms=terms)
+            return
+        session = self.book.open(caller, key, REASON, "OPS-1", seconds, self.limits, now, terms=terms)
+        longest = min(300, seconds or 300)
+        lasts = min([longest, max(grant_seconds)]) if grant_seconds else longest
+        assert session.expires_boot_ns == self.now + lasts * SECOND
+        assert session.expiry_state is (SessionState.EXPIRED if lasts == longest else SessionState.GRANT_ENDED)
         self.model.append(Modelled(session))
 
     @rule(index=st.integers(0, 7), caller=st.sampled_from(callers), key=st.sampled_from(keys))
@@ -421,7 +642,8 @@ class Sessions(RuleBasedStateMachine):
             with pytest.raises(SessionUnknown):
                 self.book.use(known.session_id, caller, key, at(self.now))
         elif state is not SessionState.OPEN:
-            with pytest.raises(SessionEnded, match=state):
+            refusal = Halted if state is SessionState.HALTED else SessionEnded
+            with pytest.raises(refusal, match=state):
                 self.book.use(known.session_id, caller, key, at(self.now))
         else:
             known.calls, known.last_used = known.calls + 1, self.now
@@ -432,14 +654,51 @@ class Sessions(RuleBasedStateMachine):
         """Closes a session as its owner."""
         if index < len(self.model):
             known = self.model[-1 - index]
-            known.closed = known.closed or known.state(self.now) is SessionState.OPEN
+            if known.state(self.now) is SessionState.OPEN:
+                known.ended, known.swept = SessionState.CLOSED, True
             assert self.book.close(known.session_id, *known.owner, at(self.now)).state is known.state(self.now)
+
+    @rule(index=st.integers(0, 7), state=st.sampled_from(BY_OTHERS))
+    def end(self, index: int, state: SessionState) -> None:
+        """Ends a session as somebody else."""
+        if index < len(self.model):
+            known = self.model[-1 - index]
+            if known.state(self.now) is SessionState.OPEN:
+                known.ended = state
+            assert self.book.end(known.session_id, state, at(self.now)).state is known.state(self.now)
+
+    @rule(caller=st.sampled_from(callers), state=st.sampled_from(BY_OTHERS))
+    def end_all_of(self, caller: SpiffeId, state: SessionState) -> None:
+        """Ends all sessions of one caller."""
+        mine = [known for known in self.model if known.owner[0] == caller]
+        due = {known.session_id for known in mine if known.state(self.now) is SessionState.OPEN}
+        ended = self.book.end_all_of(lambda session: session.caller == caller, state, at(self.now))
+        assert {session.session_id for session in ended} == due
+        for known in mine:
+            if known.session_id in due:
+                known.ended = state
+
+    @rule(limit=st.integers(1, 5), include_ended=st.booleans())
+    def list(self, limit: int, include_ended: bool) -> None:  # noqa: FBT001 - Hypothesis chooses it
+        """Lists everything page by page."""
+        listed: list[Session] = []
+        after = None
+        while page := self.book.page(after, limit, at(self.now), include_ended=include_ended):
+            listed += page
+            assert len(listed) <= len(self.model)
+            after = page[-1].place
+        states = {session.session_id: session.state for session in listed}
+        assert len(states) == len(listed)
+        assert states == {
+            known.session_id: known.state(self.now)
+            for known in self.model
+            if include_ended or known.state(self.now) is SessionState.OPEN
+        }
 
     @rule()
     def sweep(self) -> None:
-        """Sweeps what ended by time."""
-        by_time = (SessionState.EXPIRED, SessionState.IDLE)
-        due = [known for known in self.model if not known.swept and known.state(self.now) in by_time]
+        """Sweeps what ended otherwise than by its caller."""
+        due = [known for known in self.model if not known.swept and known.state(self.now) is not SessionState.OPEN]
         swept = {session.session_id: session.state for session in self.book.sweep(at(self.now))}
         assert swept == {known.session_id: known.state(self.now) for known in due}
         for known in due:
@@ -451,6 +710,12 @@ class Sessions(RuleBasedStateMachine):
         for known in self.model:
             shown = self.book.show(known.session_id, *known.owner, at(self.now))
             assert (shown.state, shown.calls) == (known.state(self.now), known.calls)
+            left = seconds_left(shown, at(self.now))
+            assert left == (
+                max(0, min(known.expires, known.last_used + known.idle) - self.now) // SECOND
+                if known.state(self.now) is SessionState.OPEN
+                else 0
+            )
         assert self.book.open_count == sum(known.state(self.now) is SessionState.OPEN for known in self.model)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from leadglass_agent.policy.model import SessionLimits
 
 MAX_REASON: Final = 500
+MIN_FINDING: Final = 20
 MIN_WORDS: Final = 3
 MIN_DISTINCT_CHARACTERS: Final = 6
 
@@ -25,6 +26,14 @@ def judge_reason(reason: str, limits: SessionLimits) -> str:
     if fault:
         raise ReasonRefused(fault)
     return _collapsed(reason)
+
+
+def judge_finding(finding: str) -> str:
+    """Returns what a review found, with its white space collapsed; raises ReasonRefused if it says nothing."""
+    fault = _reason_fault(finding, MIN_FINDING)
+    if fault:
+        raise ReasonRefused(fault)
+    return _collapsed(finding)
 
 
 def judge_ticket(ticket: str, limits: SessionLimits) -> str:

@@ -56,12 +56,13 @@ class AuditWriter:
     def _masked(self, event: Event) -> Event:
         return replace(
             event,
-            arguments=tuple((name, self._mask(text)) for name, text in event.arguments),
-            reason_text=None if event.reason_text is None else self._mask(event.reason_text),
-            ticket=None if event.ticket is None else self._mask(event.ticket),
+            arguments=tuple((name, self.mask(text)) for name, text in event.arguments),
+            reason_text=None if event.reason_text is None else self.mask(event.reason_text),
+            ticket=None if event.ticket is None else self.mask(event.ticket),
         )
 
-    def _mask(self, text: str) -> str:
+    def mask(self, text: str) -> str:
+        """Masks what a person wrote; what cannot be looked through is not shown."""
         try:
             # Requests are UTF-8 by their type, so nothing is lost here; the record escapes what a viewer must not obey.
             return self._redactor.redact(text.encode()).text.data.decode("utf-8", "backslashreplace")

@@ -8,42 +8,41 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from leadglass_agent.access.budget import CallBudget
-from leadglass_agent.access.session import SessionState
 from leadglass_agent.api import known_values
+from leadglass_agent.api.headers import headers_of
+from leadglass_agent.api.peer import host_of
 from leadglass_agent.api.places import StreamPlaces
 from leadglass_agent.api.question import Call, LiveCall, Ports, Question, Reply, StreamQuestion
 from leadglass_agent.api.trail import Trail
 from leadglass_agent.audit.record import Event, EventKind, Ruling
 from leadglass_agent.errors import (
     InternalError,
+    KnownValue,
     MethodUnknown,
-    PolicyDenied,
     RateLimited,
     Reason,
     Refusal,
-    SessionEnded,
     SessionMissing,
     TimedOut,
 )
-from leadglass_agent.identity import Caller, authenticate
-from leadglass_agent.policy.decide import Allow, Deny, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from leadglass_agent.access.refusals import RefusalLedger
     from leadglass_agent.access.session import Session
+    from leadglass_agent.api.admission import Admission
     from leadglass_agent.api.audit_writer import AuditWriter
+    from leadglass_agent.api.disclosing import Disclosing
     from leadglass_agent.api.methods import Method
+    from leadglass_agent.api.peer import Peer
+    from leadglass_agent.api.watch import Watch
     from leadglass_agent.clock import Instant
-    from leadglass_agent.policy.model import Permission, Policy
-    from leadglass_agent.policy.scope import Scope
+    from leadglass_agent.identity import Caller
 
 _UNKNOWN_METHOD_SECONDS = 1.0
 _CALLS_OUTSIDE_A_MINUTE = 600
@@ -56,13 +55,12 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
-    """What the transport says of a call: authentication context, address, session metadata, time left in seconds."""
+class Controls:
+    """What the gate asks on the way: may this caller, does it look like abuse, and how much may be disclosed."""
 
-    auth: Mapping[str, Iterable[bytes]]
-    address: str
-    session_ids: tuple[str, ...]
-    seconds_left: float | None
+    admission: Admission
+    watch: Watch
+    disclosing: Disclosing
 
 
 class Gate:
@@ -75,16 +73,16 @@ class Gate:
         self,
         *,
         ports: Ports,
-        policy: Policy,
+        controls: Controls,
         audit: AuditWriter,
-        trust_domain: str,
         clock: Callable[[], Instant],
         refusals: RefusalLedger,
     ) -> None:
         self._ports = ports
-        self._policy = policy
+        self._admission = controls.admission
+        self._watch = controls.watch
+        self._disclosing = controls.disclosing
         self._audit = audit
-        self._trust_domain = trust_domain
         self._clock = clock
         self._refusals = refusals
         self._outside = CallBudget()
@@ -109,15 +107,16 @@ class Gate:
     ) -> _Result:
         """Runs the steps of a call within its time, and records the refusal that they end in."""
         call_id = secrets.token_hex(8)
+        policy = self._admission.live.policy
         trail = Trail(
             Event(
                 kind=EventKind.INTENT,
                 call_id=call_id,
                 method=name,
                 peer=peer.address,
-                policy_digest=self._policy.digest,
+                policy_digest=policy.digest,
             ),
-            self._policy,
+            policy,
         )
         started = self._clock()
         try:
@@ -142,8 +141,14 @@ class Gate:
 
         # 1 to 5
         call, question = await self._enter(method, receive, peer, trail, started)
-        if not isinstance(question, Question):
+        if method is None or not isinstance(question, Question):
             raise MethodUnknown
+        finishing = self._finish(question, call, trail, started)
+        return await (_to_its_end(finishing) if method.changes else finishing)
+
+    async def _finish(self, question: Question, call: Call, trail: Trail, started: Instant) -> bytes:
+        """Takes the last three steps, of a call that one message answers."""
+        self._disclosing.refuse_spent(call)
 
         # 6 view: bounded rows from the reader or a file worker, or the session book
         reply = await question.answer(self._ports, call)
@@ -152,26 +157,35 @@ class Gate:
         #   and the barrier, which knows the pod's own secrets, looks through these bytes
         sealed = await self._seal(reply, call, trail)
 
-        # 8 outcome: on disk before the reply leaves
+        # 8 outcome: abuse is halted, what is disclosed is counted, and the record is on disk before the reply leaves
+        await self._watch.answered(trail, reply.missing_paths, self._clock())
+        if call.session is not None:  # it may have been ended while the view was made
+            self._admission.still_open(call.session, call.caller, self._clock())
+        await self._disclosing.spend(call, reply, len(sealed), is_first=True)
         for event in reply.events:
             await self._audit.append(replace(event, call_id=trail.event.call_id))
         self._count(trail, reply, sealed)
         await self._outcome(trail, started)
+        trail.is_answered = True
         return sealed
 
     async def _enter(
         self, method: Method | None, receive: Receive, peer: Peer, trail: Trail, started: Instant
     ) -> tuple[Call, Question | StreamQuestion]:
         """Takes the first five steps, after which something may be read."""
-        # 1 identity: exactly one SPIFFE id, TLS 1.3, not resumed, not expired; on every call
-        caller = authenticate(peer.auth, peer.address, self._trust_domain, started.unix_ns / 1e9)
+        # 1 identity: exactly one SPIFFE id, TLS 1.3, not resumed, not expired, not revoked, not halted; on every call
+        caller = self._admission.caller(peer, started)
         trail.add(caller=caller.spiffe_id, key_digest=caller.key_digest, certificate_serial=caller.serial)
+        self._admission.refuse_halted(caller, started)
+        await self._watch.arrived(trail)
 
         # 2 method: its row, and a request within its bounds
         if method is None:
             raise MethodUnknown
         trail.add(permission=method.needs.value)
         trail.request = await receive()
+        # One policy for the rest of the call. Not before: a caller who sends its request late must not choose which.
+        trail.decide_by(self._admission.live.policy)
         question = method.question(trail.request)
         trail.add(arguments=question.arguments)
         if question.target is not None:
@@ -183,9 +197,8 @@ class Gate:
             trail.add(session_id=session.session_id, ticket=session.ticket)
 
         # 4 policy: no rule = no
-        allow = _permit(trail.policy, caller, method.needs)
-        trail.add(rules=tuple(str(rule) for rule in allow.rules))
-        widened = {permission: _scope(trail.policy, caller, permission) for permission in method.widens}
+        permit = self._admission.permit(trail.policy, method, caller, session, started)
+        trail.add(rules=tuple(str(rule) for rule in permit.allow.rules), grants=permit.grants)
 
         # 5 intent: on disk before anything is read
         trail.is_announced = True
@@ -194,11 +207,13 @@ class Gate:
             caller=caller,
             session=session,
             policy=trail.policy,
-            scope=allow.scope,
-            widened=widened,
+            scope=permit.allow.scope,
+            widened=permit.widened,
             now=started,
             seconds=method.deadline_seconds,
+            grants=permit.grants,
         )
+        await peer.announce(headers_of(call))
         return call, question
 
     async def _stream(self, method: Method, receive: Receive, send: Send, peer: Peer, trail: Trail) -> None:
@@ -208,9 +223,11 @@ class Gate:
         if not isinstance(question, StreamQuestion):
             raise MethodUnknown
         live = LiveCall(call, _seconds(method, peer))
+        await self._watch.answered(trail, (), started)
+        self._disclosing.refuse_spent(call)
         with self._places.taken(call.caller.spiffe_id):
             pumping = asyncio.create_task(self._pump(question, live, send, trail, started))
-            holding = asyncio.create_task(self._hold(method, peer, live))
+            holding = asyncio.create_task(self._hold(method, peer, live, trail))
             try:
                 await asyncio.wait((pumping, holding), return_when=asyncio.FIRST_COMPLETED)
                 # A no that came at the same moment as the end goes first.
@@ -232,6 +249,9 @@ class Gate:
         async with aclosing(question.answers(self._ports, live)) as replies:
             async for reply in replies:
                 sealed = await self._seal(reply, live.call, trail)
+                if reply.missing_paths:
+                    await self._watch.answered(trail, reply.missing_paths, self._clock())
+                await self._disclosing.spend(live.call, reply, len(sealed), is_first=trail.event.rows is None)
                 self._count(trail, reply, sealed)
                 if reply.is_last:
                     await self._outcome(trail, started)
@@ -239,7 +259,7 @@ class Gate:
                 async with asyncio.timeout(_UNREAD_SECONDS):
                     await send(sealed)
 
-    async def _hold(self, method: Method, peer: Peer, live: LiveCall) -> None:
+    async def _hold(self, method: Method, peer: Peer, live: LiveCall, trail: Trail) -> None:
         """Asks each second whether the caller still may; raises the refusal, and never returns otherwise.
 
         It is no use of the session: one that only follows a file ends by its idle time, too.
@@ -247,16 +267,22 @@ class Gate:
         while True:
             await asyncio.sleep(_RECHECK_SECONDS)
             now = self._clock()
-            caller = authenticate(peer.auth, peer.address, self._trust_domain, now.unix_ns / 1e9)
-            if live.call.session is not None:
-                session_id = live.call.session.session_id
-                session = self._ports.sessions.show(session_id, caller.spiffe_id, caller.key_digest, now)
-                if session.state is not SessionState.OPEN:
-                    raise SessionEnded
-            policy = self._policy
-            allow = _permit(policy, caller, method.needs)
-            widened = {permission: _scope(policy, caller, permission) for permission in method.widens}
-            live.call = replace(live.call, policy=policy, scope=allow.scope, widened=widened, now=now)
+            caller = self._admission.caller(peer, now)
+            self._admission.refuse_halted(caller, now)
+            session = live.call.session
+            if session is not None:
+                session = self._admission.still_open(session, caller, now)
+            policy = self._admission.live.policy
+            trail.decide_by(policy)
+            permit = self._admission.permit(policy, method, caller, session, now)
+            live.call = replace(
+                live.call,
+                policy=policy,
+                scope=permit.allow.scope,
+                widened=permit.widened,
+                now=now,
+                grants=permit.grants,
+            )
 
     async def _seal(self, reply: Reply, call: Call, trail: Trail) -> bytes:
         """Makes the bytes that leave; each message of each call passes here and nowhere else."""
@@ -293,7 +319,7 @@ class Gate:
         if len(peer.session_ids) != 1:
             detail = "the call names no session, or several"
             raise SessionMissing(detail)
-        return self._ports.sessions.use(peer.session_ids[0], caller.spiffe_id, caller.key_digest, now)
+        return self._admission.session(peer.session_ids[0], caller, now)
 
     async def _refuse(self, refusal: Refusal, trail: Trail, started: Instant) -> None:
         """Writes the record of a refusal, or counts it within a flood.
@@ -302,8 +328,9 @@ class Gate:
         """
         if trail.is_answered:
             return
+        await self._watch.refused(trail, refusal.reason, self._clock())
         # An intent on disk always gets its answer there: its own rate, of session or method, bounds those.
-        counted = trail.event.caller or _host(trail.event.peer)
+        counted = trail.event.caller or host_of(trail.event.peer or "")
         if not trail.is_announced and not self._refusals.is_recorded(counted, self._clock()):
             return
         record = replace(
@@ -315,28 +342,20 @@ class Gate:
             detail=str(refusal),
             duration_us=(self._clock().boot_ns - started.boot_ns) // 1_000,
         )
-        if refusal.severity is not None:
+        if isinstance(refusal, KnownValue):
             self._ports.count_withheld()
         await self._audit.append(record)
 
 
-def _permit(policy: Policy, caller: Caller, permission: Permission) -> Allow:
-    """Gives the decision if it allows; raises PolicyDenied if it does not."""
-    match decide(policy, caller.spiffe_id, permission):
-        case Allow() as allow:
-            return allow
-        case Deny(why=why):
-            detail = f"{permission.value}: {why.value}"
-            raise PolicyDenied(detail)
-
-
-def _scope(policy: Policy, caller: Caller, permission: Permission) -> Scope | None:
-    """Gives where a field group is permitted, or None if it is nowhere."""
-    match decide(policy, caller.spiffe_id, permission):
-        case Allow(scope=scope):
-            return scope
-        case Deny():
-            return None
+async def _to_its_end(finishing: Coroutine[object, object, bytes]) -> bytes:
+    """Lets a call that changes something go on to its record when its caller goes away: no change lacks one."""
+    task = asyncio.create_task(finishing)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        task.exception()  # looked at, so that one nobody waits for any more is not reported to stderr
+        raise
 
 
 def _seconds(method: Method | None, peer: Peer) -> float:
@@ -345,8 +364,3 @@ def _seconds(method: Method | None, peer: Peer) -> float:
     if method is not None:
         own = method.stream_seconds or method.deadline_seconds
     return own if peer.seconds_left is None else max(0.0, min(own, peer.seconds_left))
-
-
-def _host(peer: str | None) -> str:
-    """Gives a peer's address without its port, which changes with each connection."""
-    return (peer or "").rpartition(":")[0]

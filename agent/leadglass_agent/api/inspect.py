@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from leadglass.v1 import inspect_pb2
 from leadglass_agent.api import messages
+from leadglass_agent.api.disclosing import accounts_of
 from leadglass_agent.api.question import Call, Ports, Question, Reply, ask, known_rules, parse, unexpected
 from leadglass_agent.api.request_bounds import arguments_of, path_of, pid_of, ref_of
 from leadglass_agent.errors import InvalidRequest
@@ -21,9 +22,12 @@ from leadglass_agent.processes.messages import (
     ProcessesAnswer,
     ProcessesRequest,
 )
+from leadglass_agent.views.rows import MISSING, MissingFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from leadglass_agent.views.rows import FileRow
 
 # The bounds that the contract states beside each field.
 _DEFAULT_PAGE = 500
@@ -56,7 +60,7 @@ def list_processes(wire: bytes) -> Question:
                 id=number,
                 deadline_ns=deadline_ns,
                 after_pid=after_pid,
-                limit=limit,
+                limit=_within_budget(ports, call, limit),
                 pids=pids,
                 subtree_of_pid=subtree,
                 name_glob=glob,
@@ -108,14 +112,18 @@ def list_environment(wire: bytes) -> Question:
                 scope_presence=call.scope,
                 scope_names=call.widened[Permission.ENV_NAMES],
                 after_index=after_index,
-                limit=limit,
+                limit=_within_budget(ports, call, limit),
             ),
         )
         if not isinstance(result, EnvironmentAnswer):
             raise unexpected(result)
         page = result.page
         return Reply(
-            messages.environment(page, _next_token(page.next_index)), rows=len(page.rows), redaction=messages.NAMES
+            messages.environment(page, _next_token(page.next_index)),
+            rows=len(page.rows),
+            redaction=messages.NAMES,
+            names=frozenset(row.name.text for row in page.rows),
+            answers=len(names),
         )
 
     return Question(
@@ -150,7 +158,14 @@ def stat_files(wire: bytes) -> Question:
         )
         if not isinstance(result, FilesAnswer):
             raise unexpected(result)
-        return Reply(messages.files(result.rows), rows=len(result.rows), redaction=messages.NAMES)
+        return Reply(
+            messages.files(result.rows),
+            rows=len(result.rows),
+            redaction=messages.NAMES,
+            paths=frozenset(paths),
+            answers=len(paths),
+            missing_paths=_missing(paths, result.rows),
+        )
 
     return Question(
         arguments=arguments_of(("follow_symlinks", "true" if follow else ""), *(("paths", path) for path in paths)),
@@ -179,14 +194,19 @@ def list_directory(wire: bytes) -> Question:
                 scope_metadata=call.widened[Permission.FILES_METADATA],
                 path=path,
                 after_index=after_index,
-                limit=limit,
+                limit=_within_budget(ports, call, limit),
             ),
         )
         if not isinstance(result, DirectoryAnswer):
             raise unexpected(result)
         page = result.page
+        below = path.rstrip("/")
         return Reply(
-            messages.directory(page, _next_token(page.next_index)), rows=len(page.rows), redaction=messages.NAMES
+            messages.directory(page, _next_token(page.next_index)),
+            rows=len(page.rows),
+            redaction=messages.NAMES,
+            paths=frozenset((path, *(f"{below}/{row.name.text}" for row in page.rows))),
+            missing_paths=(path,) if page.unavailable in MISSING else (),
         )
 
     return Question(
@@ -194,6 +214,21 @@ def list_directory(wire: bytes) -> Question:
         answer=answer,
         target=target,
     )
+
+
+def _missing(paths: tuple[str, ...], rows: tuple[FileRow | MissingFile, ...]) -> tuple[str, ...]:
+    """Gives the paths that nothing is said of because they do not exist or are outside the scope."""
+    return tuple(
+        path for path, row in zip(paths, rows, strict=False) if isinstance(row, MissingFile) and row.reason in MISSING
+    )
+
+
+def _within_budget(ports: Ports, call: Call, limit: int) -> int:
+    """Gives a size of page that the rows left have room for: to be refused one tells that there are more than those."""
+    if call.session is None:
+        return limit
+    rows = ports.disclosure.room(accounts_of(call.session, call.grants)).rows
+    return limit if rows is None else max(1, min(limit, rows))
 
 
 def _at_most(limit: int, values: Iterable[_Value], field: str) -> tuple[_Value, ...]:

@@ -24,14 +24,14 @@ async def _answer(ports: Ports, call: Call) -> Reply:
     postures = (read_posture(Role.FRONT), *result.postures)
     message = agent_pb2.GetSelfResponse(
         version=ports.facts.version,
-        agent_id=ports.facts.agent_id,
+        agent_id=ports.live.credentials.agent_id,
         policy_digest=call.policy.digest,
         policy_name=call.policy.name,
         start_time=messages.timestamp(ports.facts.start_unix_ns),
         redaction_rules=result.redaction_rules,
         audit_writable=ports.audit_writable(),
         processes=[messages.agent_process(posture) for posture in postures],
-        certificate_expire_time=messages.timestamp(ports.facts.certificate_not_after_unix * _SECOND),
+        certificate_expire_time=messages.timestamp(ports.live.credentials.not_after_unix * _SECOND),
         open_sessions=ports.sessions.open_count,
     )
     return Reply(message, rows=len(postures))

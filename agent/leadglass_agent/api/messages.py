@@ -25,6 +25,7 @@ from leadglass_agent.views.rows import (
 )
 
 if TYPE_CHECKING:
+    from leadglass_agent.access.accounts import Line
     from leadglass_agent.access.session import Session
     from leadglass_agent.policy.model import Permission
     from leadglass_agent.sandbox.posture import Posture
@@ -114,8 +115,12 @@ def session(
     permissions: tuple[Permission, ...],
     policy_digest: str,
     wall_minus_boot_ns: int,
+    budget: tuple[tuple[str, Line], ...] = (),
 ) -> access_pb2.Session:
-    """Makes a session message; its end is told in wall time by the offset between the two clocks now."""
+    """Makes a session message; its end is told in wall time by the offset between the two clocks now.
+
+    `budget` pairs each line with the id of the grant that sets it, or with nothing if the session does.
+    """
     return access_pb2.Session(
         session_id=value.session_id,
         caller=value.caller,
@@ -128,6 +133,14 @@ def session(
         state=access_pb2.SessionState.Value(f"SESSION_STATE_{value.state.value}"),
         permissions=[permission.value for permission in permissions],
         policy_digest=policy_digest,
+        grant_ids=[verified.grant.grant_id for verified in value.grants],
+        budget=[
+            access_pb2.BudgetLine(grant_id=grant_id, what=line.what.value, spent=line.spent, allowed=line.allowed)
+            for grant_id, line in budget
+        ],
+        target=None if value.target is None else _ref(value.target),
+        peer=value.peer_host,
+        has_evidence=value.evidence is not None,
     )
 
 

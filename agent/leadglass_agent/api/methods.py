@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leadglass.v1 import access_pb2, agent_pb2, inspect_pb2
-from leadglass_agent.api import access, inspect, itself, text
+from leadglass_agent.api import access, administration, inspect, itself, reveal, text
 from leadglass_agent.policy.model import Permission
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Method:
     in_session: bool = True
     deadline_seconds: float = 5.0
     stream_seconds: float = 0.0
+    changes: bool = False
 
 
 METHODS: tuple[Method, ...] = (
@@ -70,6 +71,7 @@ METHODS: tuple[Method, ...] = (
         needs=Permission.SESSION_OPEN,
         question=access.open_session,
         in_session=False,
+        changes=True,
     ),
     Method(
         "/leadglass.v1.AccessService/GetSession",
@@ -82,6 +84,39 @@ METHODS: tuple[Method, ...] = (
         needs=Permission.SESSION_OPEN,
         question=access.close_session,
         in_session=False,
+        changes=True,
+    ),
+    Method(
+        "/leadglass.v1.AccessService/ListSessions",
+        needs=Permission.SESSIONS_LIST,
+        question=administration.list_sessions,
+        in_session=False,
+    ),
+    Method(
+        "/leadglass.v1.AccessService/EndSession",
+        needs=Permission.SESSIONS_END,
+        question=administration.end_session,
+        in_session=False,
+        changes=True,
+    ),
+    Method(
+        "/leadglass.v1.AccessService/Reveal",
+        needs=Permission.ENV_REVEAL,
+        question=reveal.reveal,
+        changes=True,
+    ),
+    Method(
+        "/leadglass.v1.AccessService/ListReviews",
+        needs=Permission.REVIEWS_LIST,
+        question=administration.list_reviews,
+        in_session=False,
+    ),
+    Method(
+        "/leadglass.v1.AccessService/CloseReview",
+        needs=Permission.REVIEWS_CLOSE,
+        question=administration.close_review,
+        in_session=False,
+        changes=True,
     ),
     Method(
         "/leadglass.v1.AgentService/GetSelf",

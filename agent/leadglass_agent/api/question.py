@@ -13,12 +13,17 @@ from leadglass_agent.processes.messages import Answer, RefusedAnswer, Request
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
+    from leadglass_agent.access.approvals import PodFacts
+    from leadglass_agent.access.disclosure import Disclosure
+    from leadglass_agent.access.reveals import RevealBook
     from leadglass_agent.access.session import Session, SessionBook
+    from leadglass_agent.api.journal_writer import JournalWriter
     from leadglass_agent.audit.record import Event
     from leadglass_agent.clock import Instant
     from leadglass_agent.identity import Caller
     from leadglass_agent.policy.model import Permission, Policy, Profile
     from leadglass_agent.policy.scope import Scope
+    from leadglass_agent.processes.live import Live
     from leadglass_agent.processes.reader_client import ReaderClient
     from leadglass_agent.redaction.findings import RuleId
     from leadglass_agent.views.rows import ProcessRef
@@ -31,17 +36,26 @@ class AgentFacts:
     version: str
     agent_id: str
     start_unix_ns: int
-    certificate_not_after_unix: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What a view may use: the reader, the sessions, and facts about the agent; no clock and no file."""
+    """What a view may use: the reader, the books of access, and facts about the agent; no clock and no file but one.
+
+    The journal is that one: what a reveal or a review changes is durable before its answer.
+    """
 
     reader: ReaderClient
     sessions: SessionBook
+    reveals: RevealBook
+    disclosure: Disclosure
+    journal: JournalWriter
+    live: Live
+    pod: PodFacts
+    trust_domain: str
     facts: AgentFacts
     audit_writable: Callable[[], bool]
+    mask_words: Callable[[str], str]
     redaction_rules: frozenset[RuleId]
     count_redactions: Callable[[Mapping[str, int]], None]
     count_withheld: Callable[[], None]
@@ -51,7 +65,8 @@ class Ports:
 class Call:
     """A call that passed the first four steps of the gate.
 
-    `scope` is where the method's own permission holds; `widened` tells for each field group where it holds, or None.
+    `scope` is where the method's own permission holds, `grants` are those that bound it there; `widened` tells for each
+    field group where it holds, or None.
     """
 
     caller: Caller
@@ -61,6 +76,7 @@ class Call:
     widened: Mapping[Permission, Scope | None]
     now: Instant
     seconds: float
+    grants: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -79,7 +95,8 @@ class Reply:
     """A message made of Clean text alone, with what the audit log says of it; `redactions` counts masks by rule.
 
     `own_words` are the caller's, from an earlier call; `running_text` is a file's text without what divides its lines
-    in the message, for the search of what runs on over lines and messages.
+    in the message, for the search of what runs on over lines and messages. `names`, `paths` and `answers` (yes or no)
+    count for budgets, beside rows and bytes; `missing_paths` are those asked for that do not exist.
     """
 
     message: Message
@@ -91,6 +108,10 @@ class Reply:
     redaction: Profile | None = None
     redactions: tuple[tuple[RuleId, int], ...] = ()
     is_last: bool = False
+    names: frozenset[str] = frozenset()
+    paths: frozenset[str] = frozenset()
+    answers: int = 0
+    missing_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

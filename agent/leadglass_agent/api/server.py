@@ -14,12 +14,14 @@ from google.rpc.status_pb2 import Status as RichStatus
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
-from leadglass_agent.api.gate import Gate, Peer
+from leadglass_agent.api.peer import Peer
+from leadglass_agent.api.tls import HANDSHAKE_SECONDS
 from leadglass_agent.errors import InternalError, InvalidRequest, Refusal
 
 if TYPE_CHECKING:
+    from leadglass_agent.api.gate import Gate
     from leadglass_agent.api.methods import Method
-    from leadglass_agent.credentials import Credentials
+    from leadglass_agent.api.tls import ServerTls
     from leadglass_agent.telemetry import Telemetry
 
 _SESSION_KEY = "leadglass-session"
@@ -29,7 +31,7 @@ _DOMAIN = "leadglass.dev"
 _LIMITS: tuple[tuple[str, int], ...] = (
     ("grpc.so_reuseport", 0),  # else an app of the same user binds the same port and takes new connections
     ("grpc.max_concurrent_streams", 32),  # rapid reset: 39 MB instead of 568 MB
-    ("grpc.server_handshake_timeout_ms", 3_000),  # idle connections lock out new clients
+    ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_SECONDS * 1_000)),
     ("grpc.max_allowed_incoming_connections", 512),
     ("grpc.max_connection_idle_ms", 10 * 60 * 1_000),
     ("grpc.keepalive_time_ms", 60_000),  # a dead peer is noticed
@@ -100,7 +102,7 @@ class _Handlers(grpc.GenericRpcHandler):
 def api_server(
     gate: Gate,
     table: dict[str, Method],
-    credentials: Credentials,
+    tls: ServerTls,
     telemetry: Telemetry,
     address: str,
 ) -> tuple[grpc.aio.Server, int]:
@@ -111,16 +113,8 @@ def api_server(
         options=_LIMITS,
         maximum_concurrent_rpcs=_MAX_CALLS,
     )
-    # Not the dynamic kind: a fetcher that gives a configuration frees the old one under handshakes of other threads, so
-    # that 200 connections at once end the process (grpc/grpc#36693). The gate refuses resumed TLS sessions itself.
-    port = server.add_secure_port(
-        address,
-        grpc.ssl_server_credentials(
-            [(credentials.key, credentials.certificate)],
-            root_certificates=credentials.caller_authorities,
-            require_client_auth=True,
-        ),
-    )
+    # A resumed TLS session brings a certificate that nobody checked again; the gate refuses it.
+    port = server.add_secure_port(address, tls.server_credentials())
     return server, port
 
 
@@ -173,6 +167,7 @@ def _peer(context: grpc.aio.ServicerContext[bytes, bytes]) -> Peer:
         address=context.peer(),
         session_ids=_session_ids(context),
         seconds_left=context.time_remaining(),
+        announce=context.send_initial_metadata,
     )
 
 

@@ -14,7 +14,7 @@ from leadglass_agent.api.question import LiveCall, Ports, Reply, StreamQuestion,
 from leadglass_agent.api.request_bounds import arguments_of, path_of, ref_of
 from leadglass_agent.errors import InvalidRequest, Reason, Refusal
 from leadglass_agent.processes.messages import TextAnswer, TextRequest
-from leadglass_agent.views.rows import TextEnd, TextFilter, TextPage, TextQuery, TextStart
+from leadglass_agent.views.rows import MISSING, TextEnd, TextFilter, TextPage, TextQuery, TextStart
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -167,6 +167,8 @@ def _reply(ports: Ports, page: TextPage, query: TextQuery) -> Reply:
         redactions=redactions,
         is_last=page.end is not None,
         own_words=(query.path,),
+        paths=frozenset({query.path}),
+        missing_paths=(query.path,) if page.unavailable in MISSING else (),
         running_text="\n".join(line.text.text for line in page.lines),
     )
 

@@ -25,10 +25,16 @@ class Trail:
         self._run_on = b""
         self.is_announced = False
         self.is_answered = False
+        self.is_noted = False
 
     def add(self, **fields: str | int | tuple[str, ...] | tuple[tuple[str, str], ...]) -> None:
         """Adds what a step found out."""
         self.event = replace(self.event, **fields)  # type: ignore[arg-type] # the names are Event's own; mypy cannot spread them
+
+    def decide_by(self, policy: Policy) -> None:
+        """Notes the policy that decides from here on, so that the record names the one that did."""
+        self.policy = policy
+        self.add(policy_digest=policy.digest)
 
     def run_on(self, reply: Reply) -> bytes:
         """Gives a message's text behind the end of the message before it, since a value may lie across both."""

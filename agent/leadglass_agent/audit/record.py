@@ -28,6 +28,13 @@ class EventKind(StrEnum):
     REFUSED = "REFUSED"
     SESSION_OPENED = "SESSION_OPENED"
     SESSION_ENDED = "SESSION_ENDED"
+    GRANT_USED = "GRANT_USED"
+    HALTED = "HALTED"
+    FIRST_SEEN = "FIRST_SEEN"
+    RELOADED = "RELOADED"
+    RELOAD_FAILED = "RELOAD_FAILED"
+    REVEALED = "REVEALED"
+    REVIEW_CLOSED = "REVIEW_CLOSED"
 
 
 class Ruling(StrEnum):
@@ -49,6 +56,7 @@ class Event:
     peer: str | None = None
     session_id: str | None = None
     ticket: str | None = None
+    grants: tuple[str, ...] = ()
     reason_text: str | None = None
     method: str | None = None
     permission: str | None = None
@@ -96,8 +104,8 @@ _TEXT_CAPS: Final = {
     "detail": 1_024,
 }
 _NUMBERS: Final = ("target_pid", "target_start_ticks", "rows", "masked", "reply_bytes", "duration_us")
-_NAME_CAP: Final = 64  # rule ids, names of arguments and of facts; all of them our own or the policy's
-_RULES_CAP: Final = 1_024
+_NAME_CAP: Final = 64  # ids of rules and grants, names of arguments and facts; all our own or the policy's
+_NAMES_CAP: Final = 1_024
 _FACTS_CAP: Final = 2_048  # some forty facts of the boot posture
 _FACT_CAP: Final = 512
 _REDACTIONS_CAP: Final = 1_024  # some thirty rules; a text that holds more is no text to look at
@@ -123,7 +131,8 @@ def body(event: Event) -> dict[str, Json]:
         if isinstance(number, int):
             fields[name] = number
     lists: dict[str, Json] = {
-        "rules": _rules(event.rules, cut),
+        "rules": _names("rules", event.rules, cut),
+        "grants": _names("grants", event.grants, cut),
         "redactions": _redactions(event.redactions, cut),
         "facts": _facts(event.facts, cut),
     }
@@ -136,14 +145,14 @@ def body(event: Event) -> dict[str, Json]:
     return fields
 
 
-def _rules(rules: tuple[str, ...], cut: list[str]) -> list[Json]:
+def _names(field: str, names: tuple[str, ...], cut: list[str]) -> list[Json]:
     kept: list[Json] = []
-    left = _RULES_CAP
-    for rule in rules:
-        text, was_cut = shown(rule, _NAME_CAP)
+    left = _NAMES_CAP
+    for name in names:
+        text, was_cut = shown(name, _NAME_CAP)
         left -= json_bytes(text) + 3
         if was_cut or left < 0:
-            cut.append("rules")
+            cut.append(field)
             break
         kept.append(text)
     return kept

@@ -1,4 +1,4 @@
-"""Reads the session blocks of a policy file: the policy's own limits, and a role's, which can only be tighter."""
+"""Reads what bounds a session: the policy's own limits, a role's, which can only be tighter, and a role's budget."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UnsetType
 
-from leadglass_agent.policy.model import SessionLimits
+from leadglass_agent.policy.document import BudgetPart
+from leadglass_agent.policy.model import Budget, SessionLimits
 from leadglass_agent.policy.ticket import TicketPatternError, parse_ticket_pattern
 
 if TYPE_CHECKING:
@@ -45,6 +46,22 @@ def role_limits(document: Document[PolicyFile], path: Path, part: SessionPart, p
     return limits
 
 
+def role_budget(document: Document[PolicyFile], path: Path, part: BudgetPart | UnsetType) -> Budget:
+    """Reads a role's budget; what it leaves out is not bounded."""
+    if isinstance(part, UnsetType):
+        return Budget()
+    if part == BudgetPart():
+        raise document.error(path, "a budget needs at least one of its numbers")
+    return Budget(
+        calls=_or_none(part.calls),
+        rows=_or_none(part.rows),
+        names=_or_none(part.names),
+        paths=_or_none(part.paths),
+        reply_bytes=_or_none(part.reply_bytes),
+        answers=_or_none(part.answers),
+    )
+
+
 def _filled(document: Document[PolicyFile], path: Path, part: SessionPart, outer: SessionLimits) -> SessionLimits:
     return SessionLimits(
         max_minutes=_or(part.max_minutes, outer.max_minutes),
@@ -58,6 +75,10 @@ def _filled(document: Document[PolicyFile], path: Path, part: SessionPart, outer
 
 def _or(given: int | UnsetType, otherwise: int) -> int:
     return otherwise if isinstance(given, UnsetType) else given
+
+
+def _or_none(given: int | UnsetType) -> int | None:
+    return None if isinstance(given, UnsetType) else given
 
 
 def _tickets(

@@ -20,14 +20,27 @@ class ProcessFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     executable: str | None
 
 
+class Bound(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The selectors of one grant; an empty tuple leaves its dimension open."""
+
+    grant_id: str
+    processes: tuple[ProcessSelector, ...] = ()
+    names: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
 class ScopeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The selectors of one rule, an empty tuple leaves its dimension open, and the profile that it asks for."""
+    """The selectors of one rule, an empty tuple leaves its dimension open, and the profile that it asks for.
+
+    Where `bounds` is not None the rule permits only what one and the same of them admits too.
+    """
 
     rule_id: RuleId
     processes: tuple[ProcessSelector, ...] = ()
     names: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     redaction: Profile | None = None
+    bounds: tuple[Bound, ...] | None = None
 
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,14 +60,17 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def narrow(self, facts: ProcessFacts) -> Scope:
         """Keeps the rules that select the process, with their question about the process answered."""
+        permits = (_answered(rule, facts) for rule in self.permits if _permits(rule.processes, facts))
         return Scope(
-            permits=tuple(_answered(rule) for rule in self.permits if _permits(rule, facts)),
-            forbids=tuple(_answered(rule) for rule in self.forbids if _forbids(rule, facts)),
+            permits=tuple(rule for rule in permits if rule.bounds != ()),
+            forbids=tuple(_answered(rule, facts) for rule in self.forbids if _forbids(rule, facts)),
         )
 
     def is_empty(self) -> bool:
         """Says whether nothing can be admitted: no permit, or a forbid without any selector."""
-        return not self.permits or any(not (rule.processes or rule.names or rule.paths) for rule in self.forbids)
+        return all(rule.bounds == () for rule in self.permits) or any(
+            not (rule.processes or rule.names or rule.paths) for rule in self.forbids
+        )
 
     def admits_process(self, facts: ProcessFacts) -> bool:
         """Says whether anything of the process can be shown."""
@@ -62,34 +78,41 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def admits_name(self, name: str) -> bool:
         """Says whether a rule permits the name and none forbids it."""
-        permitted = any(not rule.processes and _name_fits(rule, name) for rule in self.permits)
-        return permitted and not any(_name_fits(rule, name) for rule in self.forbids)
+        permitted = any(_permits_name(rule, name) for rule in self.permits)
+        return permitted and not any(_fits_name(rule.names, name) for rule in self.forbids)
 
     def admits_path(self, path: str) -> bool:
         """Says whether a rule permits the path and none forbids it; a path that is not canonical is never admitted."""
-        permitted = is_canonical(path) and any(not rule.processes and _path_fits(rule, path) for rule in self.permits)
-        return permitted and not any(_path_fits(rule, path) for rule in self.forbids)
+        permitted = is_canonical(path) and any(_permits_path(rule, path) for rule in self.permits)
+        return permitted and not any(_fits_path(rule.paths, path) for rule in self.forbids)
 
     def redaction(self, path: str | None = None) -> Profile | None:
         """Gives the profile that the permits ask for, of the path if one is given; the stricter one if they differ."""
         asked = {
             rule.redaction
             for rule in self.permits
-            if not rule.processes and (path is None or _path_fits(rule, path)) and rule.redaction is not None
+            if rule.redaction is not None and (_is_open(rule) if path is None else _permits_path(rule, path))
         }
         if Profile.STRICT in asked:
             return Profile.STRICT
         return Profile.BALANCED if asked else None
 
 
-def _answered(rule: ScopeRule) -> ScopeRule:
-    return ScopeRule(rule_id=rule.rule_id, names=rule.names, paths=rule.paths, redaction=rule.redaction)
+def _answered(rule: ScopeRule, facts: ProcessFacts) -> ScopeRule:
+    bounds = rule.bounds
+    if bounds is not None:
+        bounds = tuple(
+            Bound(grant_id=bound.grant_id, names=bound.names, paths=bound.paths)
+            for bound in bounds
+            if _permits(bound.processes, facts)
+        )
+    return ScopeRule(rule_id=rule.rule_id, names=rule.names, paths=rule.paths, redaction=rule.redaction, bounds=bounds)
 
 
-def _permits(rule: ScopeRule, facts: ProcessFacts) -> bool:
-    return not rule.processes or any(
+def _permits(selectors: tuple[ProcessSelector, ...], facts: ProcessFacts) -> bool:
+    return not selectors or any(
         _selects(selector, facts) and (not selector.executables or _runs_known(selector, facts.executable))
-        for selector in rule.processes
+        for selector in selectors
     )
 
 
@@ -119,9 +142,26 @@ def _may_run(selector: ProcessSelector, executable: str | None) -> bool:
     return _runs_known(selector, executable) or _runs_known(selector, executable.removesuffix(_DELETED))
 
 
-def _name_fits(rule: ScopeRule, name: str) -> bool:
-    return not rule.names or any(matches_name(pattern, name) for pattern in rule.names)
+def _is_open(rule: ScopeRule) -> bool:
+    """Says whether the rule permits something without a question about the process being left."""
+    return not rule.processes and (rule.bounds is None or any(not bound.processes for bound in rule.bounds))
 
 
-def _path_fits(rule: ScopeRule, path: str) -> bool:
-    return not rule.paths or any(matches_path(pattern, path) for pattern in rule.paths)
+def _permits_name(rule: ScopeRule, name: str) -> bool:
+    if rule.processes or not _fits_name(rule.names, name):
+        return False
+    return rule.bounds is None or any(not bound.processes and _fits_name(bound.names, name) for bound in rule.bounds)
+
+
+def _permits_path(rule: ScopeRule, path: str) -> bool:
+    if rule.processes or not _fits_path(rule.paths, path):
+        return False
+    return rule.bounds is None or any(not bound.processes and _fits_path(bound.paths, path) for bound in rule.bounds)
+
+
+def _fits_name(patterns: tuple[str, ...], name: str) -> bool:
+    return not patterns or any(matches_name(pattern, name) for pattern in patterns)
+
+
+def _fits_path(patterns: tuple[str, ...], path: str) -> bool:
+    return not patterns or any(matches_path(pattern, path) for pattern in patterns)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Never
 
+from leadglass_agent.processes.forked import become_own_process
 from leadglass_agent.processes.frames import ChannelError, FrameBuffer, frame
 from leadglass_agent.processes.guard import guarded
 from leadglass_agent.processes.messages import (
@@ -24,7 +23,7 @@ from leadglass_agent.processes.messages import (
     decode_request,
     encode_answer,
 )
-from leadglass_agent.sandbox.posture import Role, die_with_parent, read_posture
+from leadglass_agent.sandbox.posture import Role, read_posture
 from leadglass_agent.views.files import ListingMemory, list_directory, stat_files
 from leadglass_agent.views.open_texts import OpenTexts, no_text
 from leadglass_agent.views.rows import TextEnd
@@ -43,10 +42,7 @@ def run(connection: socket.socket, root: TargetRoot, redactors: Redactors) -> Ne
     """Answers file requests until the channel ends; never returns, since it runs in a forked copy of the reader."""
     status = 1
     try:
-        die_with_parent(signal.SIGKILL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.set_wakeup_fd(-1)
-        _close_all_but(connection.fileno(), root.fd)
+        become_own_process(connection.fileno(), root.fd)
         _send(connection, READY, AgentAnswer(redactors.balanced.rule_count, (read_posture(Role.FILE_WORKER),)))
         buffer, views = FrameBuffer(), _Views(root, redactors, ListingMemory(), OpenTexts(root, redactors))
         while data := connection.recv(_READ):
@@ -107,12 +103,3 @@ def _answer(request: FileRequest, views: _Views) -> Answer:
 def _send(connection: socket.socket, number: int, answer: Answer) -> None:
     for payload in encode_answer(number, answer):
         connection.sendall(frame(payload))
-
-
-def _close_all_but(*kept: int) -> None:
-    """Closes what the copy inherited, the channel to the front above all; standard streams stay."""
-    low = sys.__stderr__.fileno() + 1 if sys.__stderr__ else 3
-    for descriptor in sorted(kept):
-        os.closerange(low, descriptor)
-        low = descriptor + 1
-    os.closerange(low, os.sysconf("SC_OPEN_MAX"))

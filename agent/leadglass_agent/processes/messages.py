@@ -97,6 +97,15 @@ class TextRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
     close: bool
 
 
+class RevealRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Asks for one variable of one process, sealed to a public X25519 key of 32 bytes."""
+
+    process: ProcessRef
+    name: str
+    scope: Scope
+    recipient_key: bytes
+
+
 class CheckRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
     """Asks which known values a text holds that is about to leave; `pid` is the process that it is about, or 0."""
 
@@ -104,12 +113,20 @@ class CheckRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
     text: bytes
 
 
+class AliveRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Asks which processes still run, of those that the scope shows."""
+
+    processes: tuple[ProcessRef, ...]
+    scope: Scope
+
+
 class AgentRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
     """Asks for the reader's report on its own processes and engine."""
 
 
 FileRequest = FilesRequest | DirectoryRequest | TextRequest
-Request = ProcessesRequest | EnvironmentRequest | FileRequest | CheckRequest | AgentRequest
+ReadRequest = ProcessesRequest | EnvironmentRequest | CheckRequest | AliveRequest | AgentRequest
+Request = ReadRequest | FileRequest | RevealRequest
 
 
 class ProcessesAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -142,6 +159,13 @@ class TextAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=Tr
     page: TextPage
 
 
+class RevealAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Answers RevealRequest with ciphertext alone (access/sealing.py); empty if the variable is not set."""
+
+    is_set: bool
+    sealed: bytes
+
+
 class HeldPiece(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A piece of a known value by 46 bits of a digest, whose key never leaves the reader, and where the value lies."""
 
@@ -153,6 +177,12 @@ class CheckAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=T
     """Answers CheckRequest."""
 
     held: tuple[HeldPiece, ...]
+
+
+class AliveAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Answers AliveRequest: those that run, with their starts."""
+
+    alive: tuple[ProcessRef, ...]
 
 
 class AgentAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -175,6 +205,8 @@ Answer = (
     | FilesAnswer
     | DirectoryAnswer
     | TextAnswer
+    | RevealAnswer
+    | AliveAnswer
     | CheckAnswer
     | AgentAnswer
     | RefusedAnswer

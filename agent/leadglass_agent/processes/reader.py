@@ -20,6 +20,8 @@ from leadglass_agent.processes.guard import guarded
 from leadglass_agent.processes.messages import (
     AgentAnswer,
     AgentRequest,
+    AliveAnswer,
+    AliveRequest,
     Answer,
     CheckAnswer,
     CheckRequest,
@@ -34,16 +36,20 @@ from leadglass_agent.processes.messages import (
     Part,
     ProcessesAnswer,
     ProcessesRequest,
+    ReadRequest,
     Request,
+    RevealRequest,
     TextAnswer,
     TextRequest,
     decode_request,
     encode_answer,
     encode_part,
 )
+from leadglass_agent.processes.seal import Sealers, Unsealed
 from leadglass_agent.redaction.escape import Visible, visible
 from leadglass_agent.sandbox.posture import Role, read_posture
 from leadglass_agent.views import procfs, target
+from leadglass_agent.views.alive import alive
 from leadglass_agent.views.environment import list_environment
 from leadglass_agent.views.open_texts import no_text
 from leadglass_agent.views.paths import TargetRoot
@@ -81,6 +87,7 @@ class Reader:
         self._redactor = redactors.balanced
         self._selector = selectors.DefaultSelector()
         self._workers = FileWorkers(redactors, self._watch, self._unwatch)
+        self._sealers = Sealers(proc, self._watch, self._unwatch)
         # Made here and not before the fork: the front shall hold neither the key nor a fingerprint.
         self._barrier = Barrier(proc, secret_mounts)
         front.settimeout(_FRONT_SECONDS)
@@ -96,7 +103,9 @@ class Reader:
                     if key.fileobj is self._stop:
                         return True
                     if key.fileobj is not self._front:
-                        self._send_all(self._workers.receive(_socket(key), time.monotonic_ns()))
+                        connection = _socket(key)
+                        self._send_all(self._workers.receive(connection, time.monotonic_ns()))
+                        self._send_all(self._sealers.receive(connection))
                         continue
                     data = self._front.recv(_READ)
                     if not data:
@@ -104,10 +113,12 @@ class Reader:
                     for payload in buffer.feed(data):
                         self._take(decode_request(payload))
                 self._send_all(self._workers.expire(time.monotonic_ns()))
+                self._send_all(self._sealers.expire(time.monotonic_ns()))
         except (ChannelError, OSError):
             return False
         finally:
             self._workers.close()
+            self._sealers.close()
 
     def _take(self, request: Request) -> None:
         """Answers a request at once, or leaves it with a file worker; one that nobody waits for costs nothing."""
@@ -121,10 +132,12 @@ class Reader:
         match request:
             case FilesRequest() | DirectoryRequest() | TextRequest():
                 return self._files(request)
+            case RevealRequest():
+                return self._sealers.submit(request, time.monotonic_ns())
             case _:
                 return self._read(request)
 
-    def _read(self, request: ProcessesRequest | EnvironmentRequest | CheckRequest | AgentRequest) -> Answer:
+    def _read(self, request: ReadRequest) -> Answer:
         match request:
             case ProcessesRequest():
                 query = ProcessQuery(
@@ -152,6 +165,8 @@ class Reader:
             case CheckRequest():
                 held = self._barrier.held(request.text, request.pid, request.deadline_ns)
                 return CheckAnswer(tuple(HeldPiece(digest, origin) for digest, origin in held.items()))
+            case AliveRequest():
+                return AliveAnswer(alive(self._proc, request.processes, request.scope))
             case AgentRequest():
                 return AgentAnswer(self._redactor.rule_count, (read_posture(Role.READER), *self._workers.postures))
 
@@ -190,11 +205,13 @@ class Reader:
     def _shown(self, path: str) -> Visible:
         return visible(self._redactor.redact(path.encode()).text, _MAX_NAME)
 
-    def _send_all(self, results: Iterable[Part | Late]) -> None:
+    def _send_all(self, results: Iterable[Part | Late | Unsealed]) -> None:
         for result in results:
             match result:
                 case Part():
                     self._front.sendall(frame(encode_part(result)))
+                case Unsealed():
+                    self._send(result.request.id, result.answer)
                 case Late():
                     self._send(result.request.id, self._unanswered(result.request, Unavailable.TIMED_OUT))
 
@@ -209,8 +226,9 @@ class Reader:
         self._selector.unregister(connection)
 
     def _patience(self) -> float:
-        """Seconds until a worker is late, or until idle ones are looked at."""
-        deadline = self._workers.next_deadline_ns()
+        """Seconds until a worker or a sealer is late, or until idle ones are looked at."""
+        deadlines = (self._workers.next_deadline_ns(), self._sealers.next_deadline_ns())
+        deadline = min((one for one in deadlines if one is not None), default=None)
         return _IDLE_SECONDS if deadline is None else max(0.0, (deadline - time.monotonic_ns()) / 1e9)
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.errors import InvalidRequest, PolicyDenied
 from leadglass_agent.redaction.escape import visible
-from leadglass_agent.views import procfs
-from leadglass_agent.views.kernel_refusal import why_refused
+from leadglass_agent.views.environment_block import MAX_NAME_CHARACTERS, parse_entries, parse_name, read_entries
 from leadglass_agent.views.page_budget import MAX_PAGE_ROWS
 from leadglass_agent.views.rows import EnvironmentPage, Presence, ProcessRef, Unavailable, VariableRow
 from leadglass_agent.views.target import find
@@ -16,13 +15,11 @@ from leadglass_agent.views.target import find
 if TYPE_CHECKING:
     from leadglass_agent.policy.scope import Scope
     from leadglass_agent.redaction.redactor import Redactor
+    from leadglass_agent.views.environment_block import Entries
     from leadglass_agent.views.procfs import Block, ProcRoot
     from leadglass_agent.views.target import Target
 
 MAX_NAMES: Final = 200
-_MAX_BYTES: Final = 1024 * 1024
-_MAX_NAME_CHARACTERS: Final = 256
-_MAX_ARGUMENT_BYTES: Final = 8 * 1024 * 1024  # execve(2) takes at most 6 MiB of arguments and environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,55 +74,25 @@ def list_environment(
 
 
 def parse_environment(block: Block) -> Presences:
-    """Parses a block of NUL-ended NAME=value entries; the first of a name counts, as getenv(3) takes it.
-
-    A program may write its title over its arguments and on over its environment. Then the first entry is none, pieces
-    of values could pass for names, and so the block tells nothing about any name.
-    """
-    entries = block.data.split(b"\0")
-    # Behind the last NUL there is nothing, or an entry whose end is missing.
-    if entries[-1] == b"" or block.cut:
-        entries.pop()
-    if entries and b"=" not in entries[0]:
-        return Presences({}, Presence.UNKNOWN)
-    found: dict[bytes, Presence] = {}
-    for entry in entries:
-        name, equals, value = entry.partition(b"=")
-        if name and equals:
-            found.setdefault(name, Presence.PRESENT if value else Presence.EMPTY)
-    return Presences(dict(sorted(found.items())), Presence.UNKNOWN if block.cut else Presence.UNSET)
+    """Gives the presence of each name of a block, as parse_entries reads it."""
+    return _presences(parse_entries(block))
 
 
 def _parse_names(names: tuple[str, ...]) -> tuple[bytes, ...]:
     if len(names) > MAX_NAMES:
         message = "too many names"
         raise InvalidRequest(message)
-    for name in names:
-        if not 0 < len(name) <= _MAX_NAME_CHARACTERS or "=" in name or "\0" in name:
-            message = "a name that no variable can have"
-            raise InvalidRequest(message)
-    return tuple(name.encode("utf-8", "surrogateescape") for name in names)
+    return tuple(parse_name(name) for name in names)
 
 
 def _read(proc: ProcRoot, target: Target) -> Presences | Unavailable:
-    if not target.stat.has_memory:
-        return Unavailable.NO_USER_MEMORY
-    try:
-        block = procfs.read_environment(target.process, _MAX_BYTES)
-        return Presences({}, Presence.UNKNOWN) if _is_overwritten(target) else parse_environment(block)
-    except PermissionError:
-        return why_refused(proc, target.process)
+    read = read_entries(proc, target)
+    return read if isinstance(read, Unavailable) else _presences(read)
 
 
-def _is_overwritten(target: Target) -> bool:
-    """Says whether a title runs on from the arguments into the environment, so that its pieces would pass for names.
-
-    It is asked after the block was read: a title that is written meanwhile is seen too.
-    """
-    size = target.stat.argument_bytes
-    if size is None:
-        return False
-    return size >= _MAX_ARGUMENT_BYTES or len(procfs.read_command_line(target.process, size + 1).data) > size
+def _presences(read: Entries) -> Presences:
+    variables = {name: Presence.PRESENT if value else Presence.EMPTY for name, value in sorted(read.values.items())}
+    return Presences(variables, Presence.UNSET if read.complete else Presence.UNKNOWN)
 
 
 def _answer(redactor: Redactor, read: Presences, scope: Scope, name: bytes) -> VariableRow:
@@ -134,7 +101,7 @@ def _answer(redactor: Redactor, read: Presences, scope: Scope, name: bytes) -> V
 
 
 def _row(redactor: Redactor, name: bytes, presence: Presence) -> VariableRow:
-    return VariableRow(visible(redactor.redact(name).text, _MAX_NAME_CHARACTERS), presence)
+    return VariableRow(visible(redactor.redact(name).text, MAX_NAME_CHARACTERS), presence)
 
 
 def _admits(scope: Scope | None, name: bytes) -> bool:

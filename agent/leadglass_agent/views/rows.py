@@ -6,6 +6,7 @@ They cross the channel between the agent's processes as they are, hence msgspec 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -36,6 +37,10 @@ class Unavailable(StrEnum):
     NOT_PERMITTED = "NOT_PERMITTED"
     BINARY_FILE = "BINARY_FILE"
     NOT_A_FILE = "NOT_A_FILE"
+
+
+# Outside the scope a path is answered as one that does not exist.
+MISSING: Final = frozenset({Unavailable.NOT_FOUND, Unavailable.NOT_A_DIRECTORY})
 
 
 class Presence(StrEnum):

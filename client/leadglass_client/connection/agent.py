@@ -10,10 +10,12 @@ import grpc
 
 from leadglass_client.connection.credentials import load_credentials
 from leadglass_client.connection.diagnosis import diagnose
+from leadglass_client.connection.end_warning import EndWarning
 from leadglass_client.connection.refusals import refusal_failure, status_failure
 from leadglass_client.errors import ExitCode, Failure
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator
     from types import TracebackType
 
@@ -34,6 +36,7 @@ class Agent:
         credentials = load_credentials(target, datetime.now(UTC))
         self.target = target
         self._end = time.monotonic() + target.timeout_seconds
+        self._warning = EndWarning()
         self.channel = grpc.secure_channel(
             target.address,
             grpc.ssl_channel_credentials(credentials.authority, credentials.key, credentials.certificate),
@@ -60,18 +63,24 @@ class Agent:
     def ask(self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
         """Makes one call in what is left of the time, or fails with what happened and what to do."""
         try:
-            return method(request, timeout=self._left(), metadata=self._metadata())
+            response, call = method.with_call(request, timeout=self._left(), metadata=self._metadata())
         except grpc.RpcError as error:
             raise self._failure(error) from error
+        self._warning.heed(call.initial_metadata())
+        return response
 
     def stream(self, method: grpc.UnaryStreamMultiCallable[Request, Response], request: Request) -> Iterator[Response]:
         """Makes one call and yields its messages as they come, or fails as `ask` does; leaving early ends the call."""
         call = method(request, timeout=self._left(), metadata=self._metadata())
+        timer: threading.Timer | None = None
         try:
+            timer = self._warning.later(self._warning.heed(call.initial_metadata()))
             yield from call
         except grpc.RpcError as error:
             raise self._failure(error) from error
         finally:
+            if timer is not None:
+                timer.cancel()
             call.cancel()
 
     def _left(self) -> float:

@@ -6,7 +6,7 @@ import os
 import shlex
 import stat
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -17,11 +17,25 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from leadglass_client.settings.target import Target
-
 _MAX_BYTES = 1024 * 1024  # a bundle of hundreds of authorities
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _RENEW = "get a new one: leadglass ca issue DIR client --path /user/NAME --out DIR, or ask whoever issued it"
+
+
+class CredentialFiles(Protocol):
+    """Where the three files lie."""
+
+    @property
+    def authority(self) -> Path:
+        """The authorities that are trusted."""
+
+    @property
+    def certificate(self) -> Path:
+        """One's certificate, with its intermediates behind it."""
+
+    @property
+    def key(self) -> Path:
+        """The key of the certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +47,22 @@ class Credentials:
     key: bytes = field(repr=False)
 
 
-def load_credentials(target: Target, now: datetime) -> Credentials:
+def load_credentials(files: CredentialFiles, now: datetime) -> Credentials:
     """Reads the three files and checks the key's permissions, that the certificate fits it and is valid."""
-    authority = _read(target.authority, "authority", private=False)
-    chain = _read(target.certificate, "certificate", private=False)
-    key = _read(target.key, "key", private=True)
-    _parse(target.authority, authority)
-    certificate = _parse(target.certificate, chain)
-    _check_validity(target.certificate, certificate, now)
-    _check_pair(target, certificate, key)
+    authority = read_authority(files.authority)
+    chain = _read(files.certificate, "certificate", private=False)
+    key = _read(files.key, "key", private=True)
+    certificate = _parse(files.certificate, chain)
+    _check_validity(files.certificate, certificate, now)
+    _check_pair(files, certificate, key)
     return Credentials(authority, chain, key)
+
+
+def read_authority(path: Path) -> bytes:
+    """Reads the authorities alone."""
+    authority = _read(path, "authority", private=False)
+    _parse(path, authority)
+    return authority
 
 
 def _read(path: Path, what: str, *, private: bool) -> bytes:
@@ -83,12 +103,12 @@ def _check_validity(path: Path, certificate: x509.Certificate, now: datetime) ->
         raise Failure(ExitCode.NOT_AUTHENTICATED, what, "check this machine's clock: date -u")
 
 
-def _check_pair(target: Target, certificate: x509.Certificate, key: bytes) -> None:
+def _check_pair(files: CredentialFiles, certificate: x509.Certificate, key: bytes) -> None:
     try:
         fits = load_pem_private_key(key, password=None).public_key() == certificate.public_key()
     except (ValueError, TypeError) as error:
-        what = f"{target.key} holds no key that can be used without a password"
+        what = f"{files.key} holds no key that can be used without a password"
         raise Failure(ExitCode.USAGE, what, "give a PEM file with an unencrypted private key") from error
     if not fits:
-        what = f"the key {target.key} does not belong to the certificate {target.certificate}"
+        what = f"the key {files.key} does not belong to the certificate {files.certificate}"
         raise Failure(ExitCode.USAGE, what, "check the paths: leadglass context show")

@@ -86,6 +86,56 @@ REFUSALS: Mapping[str, tuple[ExitCode, str, str]] = {
         "the view did not answer in time: a file system or the kernel hangs",
         "try again, or ask for less",
     ),
+    "CERTIFICATE_REVOKED": (
+        ExitCode.NOT_AUTHENTICATED,
+        "the agent does not accept your certificate any more: it, its key or you were revoked, or its authority was",
+        "ask whoever runs the agent; with a new certificate, open a new session",
+    ),
+    "APPROVAL_NEEDED": (
+        ExitCode.APPROVAL_PENDING,
+        "this needs a grant that others have approved, and the session carries none that is enough",
+        "ask for one: leadglass request --help; then: leadglass session open --grant FILE ...",
+    ),
+    "CONDITION_UNMET": (
+        ExitCode.DENIED,
+        "the policy permits this to you, but not now: hours, tier, age of the certificate, or missing ID token",
+        "see the conditions of your role; for an ID token: leadglass session open --id-token-file FILE ...",
+    ),
+    "GRANT_REFUSED": (
+        ExitCode.DENIED,
+        "the agent does not accept a grant: not for you, your key, this pod or this time, or not approved as needed",
+        "look at it: leadglass grant inspect FILE; why exactly, the agent's audit log says",
+    ),
+    "EVIDENCE_REFUSED": (
+        ExitCode.NOT_AUTHENTICATED,
+        "the agent does not accept the ID token",
+        "sign in again, with the nonce that fits the grants: leadglass grant nonce FILE...",
+    ),
+    "BUDGET_SPENT": (
+        ExitCode.DENIED,
+        "the session or its grant has shown as much as it may",
+        "see how much that is: leadglass session show; for more, ask for a new grant: leadglass request --help",
+    ),
+    "HALTED": (
+        ExitCode.DENIED,
+        "you were halted: what you did looked like abuse, and was reported",
+        "wait a quarter of an hour, or talk to the people who run the agent",
+    ),
+    "REVEAL_REFUSED": (
+        ExitCode.DENIED,
+        "this value is not revealed: break-glass is off, or does not cover this variable, this grant or one more time",
+        "see what the policy says under breakGlass; a grant reveals once, ever",
+    ),
+    "REVIEW_OWED": (
+        ExitCode.DENIED,
+        "an earlier reveal of yours waits for its review, and nothing more is revealed before",
+        "ask somebody else to close it: leadglass review list",
+    ),
+    "REVIEW_UNKNOWN": (
+        ExitCode.NOT_FOUND,
+        "no open review of this id that you may close: nobody closes the review of what they revealed",
+        "see which there are: leadglass review list",
+    ),
     "INTERNAL": (ExitCode.ERROR, "the agent failed", "find the error id in the agent's log"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -9,25 +10,40 @@ from google.protobuf.duration_pb2 import Duration
 
 from leadglass.v1.access_pb2 import CloseSessionRequest, GetSessionRequest, OpenSessionRequest, Session
 from leadglass.v1.access_pb2_grpc import AccessServiceStub
+from leadglass.v1.common_pb2 import ProcessRef
 from leadglass_client.connection.agent import Agent
 from leadglass_client.errors import ExitCode, Failure
 from leadglass_client.names import is_session_id
+from leadglass_client.online.carried import read_grants, read_id_token
 from leadglass_client.output.screen import show
 from leadglass_client.settings.session_store import forget_session, keep_session
 from leadglass_client.settings.target import Target, resolve_target
 from leadglass_client.views.session import session_sheet
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from leadglass_client.forms import OutputForm
+    from leadglass_client.options import ProcessName
     from leadglass_client.settings.global_options import GlobalOptions
 
 
-def open_session(options: GlobalOptions, reason: str, ticket: str, minutes: int | None, form: OutputForm) -> None:
+@dataclass(frozen=True, slots=True)
+class SessionWish:
+    """What a session is opened with; the token's file is named here, and its text is kept nowhere."""
+
+    reason: str
+    ticket: str
+    minutes: int | None = None
+    grants: tuple[Path, ...] = ()
+    id_token: Path | None = None
+    target: ProcessName | None = None
+
+
+def open_session(options: GlobalOptions, wish: SessionWish, form: OutputForm) -> None:
     """Opens a session and makes it the current one."""
+    request = _request(wish)
     with Agent(resolve_target(options)) as agent:
-        request = OpenSessionRequest(reason=reason, ticket=ticket)
-        if minutes is not None:
-            request.requested_duration.CopyFrom(Duration(seconds=minutes * 60))
         session = agent.ask(AccessServiceStub(agent.channel).OpenSession, request).session
         _check_id(session.session_id)
         keep_session(agent.target.agent, session.session_id)
@@ -50,6 +66,17 @@ def close_session(options: GlobalOptions, session_id: str, form: OutputForm) -> 
         session = agent.ask(AccessServiceStub(agent.channel).CloseSession, request).session
         forget_session(agent.target.agent, wanted)
     _show(options, session, form)
+
+
+def _request(wish: SessionWish) -> OpenSessionRequest:
+    request = OpenSessionRequest(reason=wish.reason, ticket=wish.ticket, grants=read_grants(wish.grants))
+    if wish.minutes is not None:
+        request.requested_duration.CopyFrom(Duration(seconds=wish.minutes * 60))
+    if wish.id_token is not None:
+        request.id_token = read_id_token(wish.id_token)
+    if wish.target is not None:
+        request.target.CopyFrom(ProcessRef(pid=wish.target.pid, start_ticks=wish.target.start_ticks))
+    return request
 
 
 def _current(target: Target) -> str:

@@ -17,6 +17,7 @@ from leadglass_client.output.visible import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import TextIO
 
     from leadglass_client.output.sheet import Cell, Sheet
 
@@ -34,6 +35,14 @@ def show(sheet: Sheet, form: OutputForm, *, no_color: bool) -> None:
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise ReaderGoneError from error
+
+
+def say(sheet: Sheet, *, no_color: bool) -> None:
+    """Writes a sheet's table on standard error, for what has to be read beside the answer and is not part of it."""
+    lines = layout(sheet, wide=True, width=None)
+    plain = _is_plain(sys.stderr, no_color=no_color)
+    for line in _plain(lines) if plain else _colored(lines):
+        sys.stderr.write(f"{line}\n")
 
 
 def note(text: str) -> None:
@@ -60,11 +69,18 @@ def _lines(sheet: Sheet, form: OutputForm, *, no_color: bool) -> Iterable[str]:
 
 
 def _table_lines(sheet: Sheet, *, wide: bool, no_color: bool) -> Iterator[str]:
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal and not wide else None
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not wide else None
     lines = layout(sheet, wide=wide, width=width)
-    plain = no_color or not terminal or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in {"dumb", None}
-    return ("".join(cell.text for cell in line).rstrip() for line in lines) if plain else _colored(lines)
+    return _plain(lines) if _is_plain(sys.stdout, no_color=no_color) else _colored(lines)
+
+
+def _is_plain(stream: TextIO, *, no_color: bool) -> bool:
+    dumb = os.environ.get("TERM") in {"dumb", None}
+    return no_color or not stream.isatty() or bool(os.environ.get("NO_COLOR")) or dumb
+
+
+def _plain(lines: Iterable[tuple[Cell, ...]]) -> Iterator[str]:
+    return ("".join(cell.text for cell in line).rstrip() for line in lines)
 
 
 def _colored(lines: Iterable[tuple[Cell, ...]]) -> Iterator[str]:

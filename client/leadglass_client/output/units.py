@@ -44,8 +44,13 @@ def span(seconds: float) -> str:
 
 def moment(timestamp: Timestamp) -> str:
     """Writes a time in UTC to the second; a time outside of the years 1 to 9999 as a question mark."""
+    return unix_moment(timestamp.seconds)
+
+
+def unix_moment(seconds: int) -> str:
+    """Writes seconds since 1970 as `moment` does."""
     try:
-        when = datetime.fromtimestamp(timestamp.seconds, UTC)
+        when = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
         return "?"
     return f"{when:%Y-%m-%d %H:%M:%S}Z"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leadglass_client.errors import ExitCode, Failure
 from leadglass_client.names import check_workload_name, is_session_id
-from leadglass_client.settings.contexts import Context, read_contexts
+from leadglass_client.settings.own_files import chosen_context, needed, resolve_own_files
 from leadglass_client.settings.session_store import read_session
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from leadglass_client.settings.global_options import GlobalOptions
 
 _MAX_NAME = 100
@@ -38,38 +39,30 @@ class Target:
 
 def resolve_target(options: GlobalOptions) -> Target:
     """Puts flags before the context's values and fails with what to do if something is missing."""
-    contexts = read_contexts()
-    name = options.context or contexts.current
-    context = contexts.find(name) if name else Context("")
-    address = _needed(options.address or context.address, "no agent is given", "--address HOST:PORT")
+    context = chosen_context(options)
+    address = needed(options.address or context.address, "no agent is given", "--address HOST:PORT")
     check_address(address)
-    server_name = _needed(
+    server_name = needed(
         options.server_name or context.server_name,
         "the workload name that the agent must prove is not given",
         "--server-name NAME",
     )
     check_workload_name(server_name)
+    own = resolve_own_files(options)
     target = Target(
         address,
         server_name,
-        Path(_needed(options.authority or context.authority, "no authority to check the agent with", "--ca FILE")),
-        Path(_needed(options.certificate or context.certificate, "no certificate to show the agent", "--cert FILE")),
-        Path(_needed(options.key or context.key, "no key for the certificate", "--key FILE")),
-        "",
-        options.timeout_seconds,
+        own.authority,
+        own.certificate,
+        own.key,
+        session_id="",
+        timeout_seconds=options.timeout_seconds,
     )
     session_id = options.session or read_session(target.agent)
     if session_id and not is_session_id(session_id):
         what = "the id of the session is none: it has letters, digits, - and _ alone"
         raise Failure(ExitCode.USAGE, what, "take it from: leadglass session open ... -o name")
     return replace(target, session_id=session_id)
-
-
-def _needed(value: str, what: str, flag: str) -> str:
-    if not value:
-        next_step = f"give {flag}, or keep it: leadglass context set NAME {flag} ..."
-        raise Failure(ExitCode.USAGE, what, next_step)
-    return value
 
 
 def check_address(address: str) -> None:

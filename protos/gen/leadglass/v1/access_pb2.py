@@ -24,31 +24,56 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from leadglass.v1 import common_pb2 as leadglass_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19leadglass/v1/access.proto\x12\x0cleadglass.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"k\n\x12OpenSessionRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06ticket\x18\x02 \x01(\t\x12\x35\n\x12requested_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"=\n\x13OpenSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.leadglass.v1.Session\"\'\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"<\n\x12GetSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.leadglass.v1.Session\")\n\x13\x43loseSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\">\n\x14\x43loseSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.leadglass.v1.Session\"\xc4\x02\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06ticket\x18\x04 \x01(\t\x12-\n\topen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0cidle_timeout\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x63\x61lls\x18\x08 \x01(\x04\x12)\n\x05state\x18\t \x01(\x0e\x32\x1a.leadglass.v1.SessionState\x12\x13\n\x0bpermissions\x18\n \x03(\t\x12\x15\n\rpolicy_digest\x18\x0b \x01(\t*\x92\x01\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12SESSION_STATE_OPEN\x10\x01\x12\x18\n\x14SESSION_STATE_CLOSED\x10\x02\x12\x19\n\x15SESSION_STATE_EXPIRED\x10\x03\x12\x16\n\x12SESSION_STATE_IDLE\x10\x04\x32\x8b\x02\n\rAccessService\x12R\n\x0bOpenSession\x12 .leadglass.v1.OpenSessionRequest\x1a!.leadglass.v1.OpenSessionResponse\x12O\n\nGetSession\x12\x1f.leadglass.v1.GetSessionRequest\x1a .leadglass.v1.GetSessionResponse\x12U\n\x0c\x43loseSession\x12!.leadglass.v1.CloseSessionRequest\x1a\".leadglass.v1.CloseSessionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19leadglass/v1/access.proto\x12\x0cleadglass.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19leadglass/v1/common.proto\"\xb7\x01\n\x12OpenSessionRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06ticket\x18\x02 \x01(\t\x12\x35\n\x12requested_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06grants\x18\x04 \x03(\t\x12\x10\n\x08id_token\x18\x05 \x01(\t\x12(\n\x06target\x18\x06 \x01(\x0b\x32\x18.leadglass.v1.ProcessRef\"=\n\x13OpenSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.leadglass.v1.Session\"\'\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"<\n\x12GetSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.leadglass.v1.Session\")\n\x13\x43loseSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\">\n\x14\x43loseSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.leadglass.v1.Session\"\xcf\x03\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06ticket\x18\x04 \x01(\t\x12-\n\topen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0cidle_timeout\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x63\x61lls\x18\x08 \x01(\x04\x12)\n\x05state\x18\t \x01(\x0e\x32\x1a.leadglass.v1.SessionState\x12\x13\n\x0bpermissions\x18\n \x03(\t\x12\x15\n\rpolicy_digest\x18\x0b \x01(\t\x12\x11\n\tgrant_ids\x18\x0c \x03(\t\x12(\n\x06\x62udget\x18\r \x03(\x0b\x32\x18.leadglass.v1.BudgetLine\x12(\n\x06target\x18\x0e \x01(\x0b\x32\x18.leadglass.v1.ProcessRef\x12\x0c\n\x04peer\x18\x0f \x01(\t\x12\x14\n\x0chas_evidence\x18\x10 \x01(\x08\"L\n\nBudgetLine\x12\x10\n\x08grant_id\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\x12\r\n\x05spent\x18\x03 \x01(\x04\x12\x0f\n\x07\x61llowed\x18\x04 \x01(\x04\"S\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x15\n\rinclude_ended\x18\x03 \x01(\x08\"X\n\x14ListSessionsResponse\x12\'\n\x08sessions\x18\x01 \x03(\x0b\x32\x15.leadglass.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"7\n\x11\x45ndSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"<\n\x12\x45ndSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.leadglass.v1.Session\"_\n\rRevealRequest\x12)\n\x07process\x18\x01 \x01(\x0b\x32\x18.leadglass.v1.ProcessRef\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x15\n\rrecipient_key\x18\x03 \x01(\t\"[\n\x0eRevealResponse\x12\x14\n\x0csealed_value\x18\x01 \x01(\t\x12\x0e\n\x06is_set\x18\x02 \x01(\x08\x12\x11\n\treview_id\x18\x03 \x01(\t\x12\x10\n\x08grant_id\x18\x04 \x01(\t\"\x14\n\x12ListReviewsRequest\"<\n\x13ListReviewsResponse\x12%\n\x07reviews\x18\x01 \x03(\x0b\x32\x14.leadglass.v1.Review\"\x9c\x01\n\x06Review\x12\x11\n\treview_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06ticket\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12/\n\x0breveal_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08grant_id\x18\x07 \x01(\t\"8\n\x12\x43loseReviewRequest\x12\x11\n\treview_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66inding\x18\x02 \x01(\t\";\n\x13\x43loseReviewResponse\x12$\n\x06review\x18\x01 \x01(\x0b\x32\x14.leadglass.v1.Review*\xcb\x02\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12SESSION_STATE_OPEN\x10\x01\x12\x18\n\x14SESSION_STATE_CLOSED\x10\x02\x12\x19\n\x15SESSION_STATE_EXPIRED\x10\x03\x12\x16\n\x12SESSION_STATE_IDLE\x10\x04\x12 \n\x1cSESSION_STATE_ENDED_BY_ADMIN\x10\x05\x12\x18\n\x14SESSION_STATE_HALTED\x10\x06\x12\x19\n\x15SESSION_STATE_REVOKED\x10\x07\x12\"\n\x1eSESSION_STATE_POLICY_TIGHTENED\x10\x08\x12\x1d\n\x19SESSION_STATE_GRANT_ENDED\x10\t\x12\x1d\n\x19SESSION_STATE_TARGET_GONE\x10\n2\xa0\x05\n\rAccessService\x12R\n\x0bOpenSession\x12 .leadglass.v1.OpenSessionRequest\x1a!.leadglass.v1.OpenSessionResponse\x12O\n\nGetSession\x12\x1f.leadglass.v1.GetSessionRequest\x1a .leadglass.v1.GetSessionResponse\x12U\n\x0c\x43loseSession\x12!.leadglass.v1.CloseSessionRequest\x1a\".leadglass.v1.CloseSessionResponse\x12U\n\x0cListSessions\x12!.leadglass.v1.ListSessionsRequest\x1a\".leadglass.v1.ListSessionsResponse\x12O\n\nEndSession\x12\x1f.leadglass.v1.EndSessionRequest\x1a .leadglass.v1.EndSessionResponse\x12\x43\n\x06Reveal\x12\x1b.leadglass.v1.RevealRequest\x1a\x1c.leadglass.v1.RevealResponse\x12R\n\x0bListReviews\x12 .leadglass.v1.ListReviewsRequest\x1a!.leadglass.v1.ListReviewsResponse\x12R\n\x0b\x43loseReview\x12 .leadglass.v1.CloseReviewRequest\x1a!.leadglass.v1.CloseReviewResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadglass.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SESSIONSTATE']._serialized_start=818
-  _globals['_SESSIONSTATE']._serialized_end=964
-  _globals['_OPENSESSIONREQUEST']._serialized_start=108
-  _globals['_OPENSESSIONREQUEST']._serialized_end=215
-  _globals['_OPENSESSIONRESPONSE']._serialized_start=217
-  _globals['_OPENSESSIONRESPONSE']._serialized_end=278
-  _globals['_GETSESSIONREQUEST']._serialized_start=280
-  _globals['_GETSESSIONREQUEST']._serialized_end=319
-  _globals['_GETSESSIONRESPONSE']._serialized_start=321
-  _globals['_GETSESSIONRESPONSE']._serialized_end=381
-  _globals['_CLOSESESSIONREQUEST']._serialized_start=383
-  _globals['_CLOSESESSIONREQUEST']._serialized_end=424
-  _globals['_CLOSESESSIONRESPONSE']._serialized_start=426
-  _globals['_CLOSESESSIONRESPONSE']._serialized_end=488
-  _globals['_SESSION']._serialized_start=491
-  _globals['_SESSION']._serialized_end=815
-  _globals['_ACCESSSERVICE']._serialized_start=967
-  _globals['_ACCESSSERVICE']._serialized_end=1234
+  _globals['_SESSIONSTATE']._serialized_start=1985
+  _globals['_SESSIONSTATE']._serialized_end=2316
+  _globals['_OPENSESSIONREQUEST']._serialized_start=136
+  _globals['_OPENSESSIONREQUEST']._serialized_end=319
+  _globals['_OPENSESSIONRESPONSE']._serialized_start=321
+  _globals['_OPENSESSIONRESPONSE']._serialized_end=382
+  _globals['_GETSESSIONREQUEST']._serialized_start=384
+  _globals['_GETSESSIONREQUEST']._serialized_end=423
+  _globals['_GETSESSIONRESPONSE']._serialized_start=425
+  _globals['_GETSESSIONRESPONSE']._serialized_end=485
+  _globals['_CLOSESESSIONREQUEST']._serialized_start=487
+  _globals['_CLOSESESSIONREQUEST']._serialized_end=528
+  _globals['_CLOSESESSIONRESPONSE']._serialized_start=530
+  _globals['_CLOSESESSIONRESPONSE']._serialized_end=592
+  _globals['_SESSION']._serialized_start=595
+  _globals['_SESSION']._serialized_end=1058
+  _globals['_BUDGETLINE']._serialized_start=1060
+  _globals['_BUDGETLINE']._serialized_end=1136
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1138
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1221
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1223
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1311
+  _globals['_ENDSESSIONREQUEST']._serialized_start=1313
+  _globals['_ENDSESSIONREQUEST']._serialized_end=1368
+  _globals['_ENDSESSIONRESPONSE']._serialized_start=1370
+  _globals['_ENDSESSIONRESPONSE']._serialized_end=1430
+  _globals['_REVEALREQUEST']._serialized_start=1432
+  _globals['_REVEALREQUEST']._serialized_end=1527
+  _globals['_REVEALRESPONSE']._serialized_start=1529
+  _globals['_REVEALRESPONSE']._serialized_end=1620
+  _globals['_LISTREVIEWSREQUEST']._serialized_start=1622
+  _globals['_LISTREVIEWSREQUEST']._serialized_end=1642
+  _globals['_LISTREVIEWSRESPONSE']._serialized_start=1644
+  _globals['_LISTREVIEWSRESPONSE']._serialized_end=1704
+  _globals['_REVIEW']._serialized_start=1707
+  _globals['_REVIEW']._serialized_end=1863
+  _globals['_CLOSEREVIEWREQUEST']._serialized_start=1865
+  _globals['_CLOSEREVIEWREQUEST']._serialized_end=1921
+  _globals['_CLOSEREVIEWRESPONSE']._serialized_start=1923
+  _globals['_CLOSEREVIEWRESPONSE']._serialized_end=1982
+  _globals['_ACCESSSERVICE']._serialized_start=2319
+  _globals['_ACCESSSERVICE']._serialized_end=2991
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from leadglass.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -37,6 +38,18 @@ class _SessionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionS
     """Its longest time is over."""
     SESSION_STATE_IDLE: _SessionState.ValueType  # 4
     """No call came for the idle time."""
+    SESSION_STATE_ENDED_BY_ADMIN: _SessionState.ValueType  # 5
+    """An administrator ended it."""
+    SESSION_STATE_HALTED: _SessionState.ValueType  # 6
+    """The guard halted it."""
+    SESSION_STATE_REVOKED: _SessionState.ValueType  # 7
+    """Certificate, key, identity or grant was revoked, or the certificate expired."""
+    SESSION_STATE_POLICY_TIGHTENED: _SessionState.ValueType  # 8
+    """The policy became tighter than what it was opened under."""
+    SESSION_STATE_GRANT_ENDED: _SessionState.ValueType  # 9
+    """Its last grant ended."""
+    SESSION_STATE_TARGET_GONE: _SessionState.ValueType  # 10
+    """The process that it was bound to ended."""
 
 class SessionState(_SessionState, metaclass=_SessionStateEnumTypeWrapper):
     """SessionState says whether a session is open, or why it ended."""
@@ -51,6 +64,18 @@ SESSION_STATE_EXPIRED: SessionState.ValueType  # 3
 """Its longest time is over."""
 SESSION_STATE_IDLE: SessionState.ValueType  # 4
 """No call came for the idle time."""
+SESSION_STATE_ENDED_BY_ADMIN: SessionState.ValueType  # 5
+"""An administrator ended it."""
+SESSION_STATE_HALTED: SessionState.ValueType  # 6
+"""The guard halted it."""
+SESSION_STATE_REVOKED: SessionState.ValueType  # 7
+"""Certificate, key, identity or grant was revoked, or the certificate expired."""
+SESSION_STATE_POLICY_TIGHTENED: SessionState.ValueType  # 8
+"""The policy became tighter than what it was opened under."""
+SESSION_STATE_GRANT_ENDED: SessionState.ValueType  # 9
+"""Its last grant ended."""
+SESSION_STATE_TARGET_GONE: SessionState.ValueType  # 10
+"""The process that it was bound to ended."""
 Global___SessionState: _TypeAlias = SessionState  # noqa: Y015
 
 @_typing.final
@@ -62,13 +87,26 @@ class OpenSessionRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     TICKET_FIELD_NUMBER: _builtins.int
     REQUESTED_DURATION_FIELD_NUMBER: _builtins.int
+    GRANTS_FIELD_NUMBER: _builtins.int
+    ID_TOKEN_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     """Reason in words, at least as long as policy says (20 characters or more) and at most 500; it is written to the audit log."""
     ticket: _builtins.str
     """Ticket that the work belongs to, at most 100 characters, in the form that policy asks for."""
+    id_token: _builtins.str
+    """OIDC ID token as evidence of who is there, at most 16 KiB; never logged."""
     @_builtins.property
     def requested_duration(self) -> _duration_pb2.Duration:
         """Wanted duration; absent means the longest that policy allows, and never more than that."""
+
+    @_builtins.property
+    def grants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Grants that the session shall carry: DSSE envelopes as JSON text, at most 8 of at most 64 KiB."""
+
+    @_builtins.property
+    def target(self) -> _common_pb2.ProcessRef:
+        """Process that the session is about; it ends when that process ends. Absent or 0 binds it to none."""
 
     def __init__(
         self,
@@ -76,10 +114,13 @@ class OpenSessionRequest(_message.Message):
         reason: _builtins.str = ...,
         ticket: _builtins.str = ...,
         requested_duration: _duration_pb2.Duration | None = ...,
+        grants: _abc.Iterable[_builtins.str] | None = ...,
+        id_token: _builtins.str = ...,
+        target: _common_pb2.ProcessRef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["requested_duration", b"requested_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["requested_duration", b"requested_duration", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "requested_duration", b"requested_duration", "ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grants", b"grants", "id_token", b"id_token", "reason", b"reason", "requested_duration", b"requested_duration", "target", b"target", "ticket", b"ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -218,6 +259,11 @@ class Session(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     PERMISSIONS_FIELD_NUMBER: _builtins.int
     POLICY_DIGEST_FIELD_NUMBER: _builtins.int
+    GRANT_IDS_FIELD_NUMBER: _builtins.int
+    BUDGET_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    PEER_FIELD_NUMBER: _builtins.int
+    HAS_EVIDENCE_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Id; of no use to anybody without the key of the certificate that opened it."""
     caller: _builtins.str
@@ -232,6 +278,10 @@ class Session(_message.Message):
     """Whether it is open, or why it is not."""
     policy_digest: _builtins.str
     """Digest of the policy that was in force, as sha256:HEX."""
+    peer: _builtins.str
+    """Address that it was opened from."""
+    has_evidence: _builtins.bool
+    """Whether an ID token was accepted as evidence when it was opened."""
     @_builtins.property
     def open_time(self) -> _timestamp_pb2.Timestamp:
         """When it was opened."""
@@ -248,6 +298,18 @@ class Session(_message.Message):
     def permissions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Permissions that policy gives the caller, such as env.presence."""
 
+    @_builtins.property
+    def grant_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the grants that it carries."""
+
+    @_builtins.property
+    def budget(self) -> _containers.RepeatedCompositeFieldContainer[Global___BudgetLine]:
+        """How much was disclosed, and how much may be."""
+
+    @_builtins.property
+    def target(self) -> _common_pb2.ProcessRef:
+        """Process that it is bound to, if any."""
+
     def __init__(
         self,
         *,
@@ -262,11 +324,365 @@ class Session(_message.Message):
         state: Global___SessionState.ValueType = ...,
         permissions: _abc.Iterable[_builtins.str] | None = ...,
         policy_digest: _builtins.str = ...,
+        grant_ids: _abc.Iterable[_builtins.str] | None = ...,
+        budget: _abc.Iterable[Global___BudgetLine] | None = ...,
+        target: _common_pb2.ProcessRef | None = ...,
+        peer: _builtins.str = ...,
+        has_evidence: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "idle_timeout", b"idle_timeout", "open_time", b"open_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "idle_timeout", b"idle_timeout", "open_time", b"open_time", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "calls", b"calls", "expire_time", b"expire_time", "idle_timeout", b"idle_timeout", "open_time", b"open_time", "permissions", b"permissions", "policy_digest", b"policy_digest", "reason", b"reason", "session_id", b"session_id", "state", b"state", "ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "caller", b"caller", "calls", b"calls", "expire_time", b"expire_time", "grant_ids", b"grant_ids", "has_evidence", b"has_evidence", "idle_timeout", b"idle_timeout", "open_time", b"open_time", "peer", b"peer", "permissions", b"permissions", "policy_digest", b"policy_digest", "reason", b"reason", "session_id", b"session_id", "state", b"state", "target", b"target", "ticket", b"ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Session: _TypeAlias = Session  # noqa: Y015
+
+@_typing.final
+class BudgetLine(_message.Message):
+    """BudgetLine is one bound of what a session or a grant may disclose."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRANT_ID_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    SPENT_FIELD_NUMBER: _builtins.int
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    grant_id: _builtins.str
+    """Id of the grant that sets it, counted over all its sessions; empty for the session's own."""
+    what: _builtins.str
+    """What is counted: calls, rows, names, paths, reply_bytes or answers."""
+    spent: _builtins.int
+    """Counted so far."""
+    allowed: _builtins.int
+    """At most."""
+    def __init__(
+        self,
+        *,
+        grant_id: _builtins.str = ...,
+        what: _builtins.str = ...,
+        spent: _builtins.int = ...,
+        allowed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "grant_id", b"grant_id", "spent", b"spent", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BudgetLine: _TypeAlias = BudgetLine  # noqa: Y015
+
+@_typing.final
+class ListSessionsRequest(_message.Message):
+    """ListSessionsRequest asks for one page of sessions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    INCLUDE_ENDED_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Rows of a page, at most 1000; 0 means 500."""
+    page_token: _builtins.str
+    """Token of the page before; empty for the first."""
+    include_ended: _builtins.bool
+    """Whether those that have ended are wanted, too, as far as they are remembered."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        include_ended: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_ended", b"include_ended", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSessionsRequest: _TypeAlias = ListSessionsRequest  # noqa: Y015
+
+@_typing.final
+class ListSessionsResponse(_message.Message):
+    """ListSessionsResponse is one page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty after the last."""
+    @_builtins.property
+    def sessions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Session]:
+        """The sessions, by the time of opening; ids of others' sessions are of no use without their keys."""
+
+    def __init__(
+        self,
+        *,
+        sessions: _abc.Iterable[Global___Session] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSessionsResponse: _TypeAlias = ListSessionsResponse  # noqa: Y015
+
+@_typing.final
+class EndSessionRequest(_message.Message):
+    """EndSessionRequest names a session of anybody."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """Id of the session."""
+    reason: _builtins.str
+    """Why, at most 500 characters; written to the audit log."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndSessionRequest: _TypeAlias = EndSessionRequest  # noqa: Y015
+
+@_typing.final
+class EndSessionResponse(_message.Message):
+    """EndSessionResponse is the session after its end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session(self) -> Global___Session:
+        """The session."""
+
+    def __init__(
+        self,
+        *,
+        session: Global___Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndSessionResponse: _TypeAlias = EndSessionResponse  # noqa: Y015
+
+@_typing.final
+class RevealRequest(_message.Message):
+    """RevealRequest names one variable, and the key that its value is encrypted to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    RECIPIENT_KEY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the variable, at most 256 characters."""
+    recipient_key: _builtins.str
+    """Public X25519 key made for this reveal alone: 32 bytes in base64."""
+    @_builtins.property
+    def process(self) -> _common_pb2.ProcessRef:
+        """The process."""
+
+    def __init__(
+        self,
+        *,
+        process: _common_pb2.ProcessRef | None = ...,
+        name: _builtins.str = ...,
+        recipient_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["process", b"process"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "process", b"process", "recipient_key", b"recipient_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevealRequest: _TypeAlias = RevealRequest  # noqa: Y015
+
+@_typing.final
+class RevealResponse(_message.Message):
+    """RevealResponse holds the value as ciphertext alone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEALED_VALUE_FIELD_NUMBER: _builtins.int
+    IS_SET_FIELD_NUMBER: _builtins.int
+    REVIEW_ID_FIELD_NUMBER: _builtins.int
+    GRANT_ID_FIELD_NUMBER: _builtins.int
+    sealed_value: _builtins.str
+    """HPKE (RFC 9180, base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM): encapsulated key and ciphertext in base64; the
+    plaintext is padded, so that its length says little.
+    """
+    is_set: _builtins.bool
+    """Whether the variable is set; if not, nothing is sealed and nothing is owed."""
+    review_id: _builtins.str
+    """Id of the review that is owed now; empty if none is."""
+    grant_id: _builtins.str
+    """Grant that was used up by this."""
+    def __init__(
+        self,
+        *,
+        sealed_value: _builtins.str = ...,
+        is_set: _builtins.bool = ...,
+        review_id: _builtins.str = ...,
+        grant_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant_id", b"grant_id", "is_set", b"is_set", "review_id", b"review_id", "sealed_value", b"sealed_value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevealResponse: _TypeAlias = RevealResponse  # noqa: Y015
+
+@_typing.final
+class ListReviewsRequest(_message.Message):
+    """ListReviewsRequest asks for the owed reviews."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReviewsRequest: _TypeAlias = ListReviewsRequest  # noqa: Y015
+
+@_typing.final
+class ListReviewsResponse(_message.Message):
+    """ListReviewsResponse lists them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVIEWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reviews(self) -> _containers.RepeatedCompositeFieldContainer[Global___Review]:
+        """The reviews, the oldest first; at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        reviews: _abc.Iterable[Global___Review] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reviews", b"reviews"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReviewsResponse: _TypeAlias = ListReviewsResponse  # noqa: Y015
+
+@_typing.final
+class Review(_message.Message):
+    """Review is what is owed after a reveal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVIEW_ID_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REVEAL_TIME_FIELD_NUMBER: _builtins.int
+    GRANT_ID_FIELD_NUMBER: _builtins.int
+    review_id: _builtins.str
+    """Id."""
+    caller: _builtins.str
+    """Who revealed."""
+    name: _builtins.str
+    """Name of the variable."""
+    ticket: _builtins.str
+    """Ticket of the session."""
+    reason: _builtins.str
+    """Reason of the session."""
+    grant_id: _builtins.str
+    """Grant that permitted it."""
+    @_builtins.property
+    def reveal_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was revealed."""
+
+    def __init__(
+        self,
+        *,
+        review_id: _builtins.str = ...,
+        caller: _builtins.str = ...,
+        name: _builtins.str = ...,
+        ticket: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        reveal_time: _timestamp_pb2.Timestamp | None = ...,
+        grant_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reveal_time", b"reveal_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "grant_id", b"grant_id", "name", b"name", "reason", b"reason", "reveal_time", b"reveal_time", "review_id", b"review_id", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Review: _TypeAlias = Review  # noqa: Y015
+
+@_typing.final
+class CloseReviewRequest(_message.Message):
+    """CloseReviewRequest closes a review."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVIEW_ID_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    review_id: _builtins.str
+    """Id of the review."""
+    finding: _builtins.str
+    """What was found, in words: at least 20 characters, at most 500; written to the audit log."""
+    def __init__(
+        self,
+        *,
+        review_id: _builtins.str = ...,
+        finding: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "review_id", b"review_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseReviewRequest: _TypeAlias = CloseReviewRequest  # noqa: Y015
+
+@_typing.final
+class CloseReviewResponse(_message.Message):
+    """CloseReviewResponse is the closed review."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVIEW_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def review(self) -> Global___Review:
+        """The review."""
+
+    def __init__(
+        self,
+        *,
+        review: Global___Review | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["review", b"review"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["review", b"review"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseReviewResponse: _TypeAlias = CloseReviewResponse  # noqa: Y015

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AccessServiceStub:
-    """AccessService opens and closes sessions; nothing of the pod is read without one.
+    """AccessService opens and ends sessions, nothing of the pod is read without one, and reveals single variables in an emergency.
     """
 
     def __init__(self, channel):
@@ -50,10 +50,35 @@ class AccessServiceStub:
                 request_serializer=leadglass_dot_v1_dot_access__pb2.CloseSessionRequest.SerializeToString,
                 response_deserializer=leadglass_dot_v1_dot_access__pb2.CloseSessionResponse.FromString,
                 _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/leadglass.v1.AccessService/ListSessions',
+                request_serializer=leadglass_dot_v1_dot_access__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=leadglass_dot_v1_dot_access__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.EndSession = channel.unary_unary(
+                '/leadglass.v1.AccessService/EndSession',
+                request_serializer=leadglass_dot_v1_dot_access__pb2.EndSessionRequest.SerializeToString,
+                response_deserializer=leadglass_dot_v1_dot_access__pb2.EndSessionResponse.FromString,
+                _registered_method=True)
+        self.Reveal = channel.unary_unary(
+                '/leadglass.v1.AccessService/Reveal',
+                request_serializer=leadglass_dot_v1_dot_access__pb2.RevealRequest.SerializeToString,
+                response_deserializer=leadglass_dot_v1_dot_access__pb2.RevealResponse.FromString,
+                _registered_method=True)
+        self.ListReviews = channel.unary_unary(
+                '/leadglass.v1.AccessService/ListReviews',
+                request_serializer=leadglass_dot_v1_dot_access__pb2.ListReviewsRequest.SerializeToString,
+                response_deserializer=leadglass_dot_v1_dot_access__pb2.ListReviewsResponse.FromString,
+                _registered_method=True)
+        self.CloseReview = channel.unary_unary(
+                '/leadglass.v1.AccessService/CloseReview',
+                request_serializer=leadglass_dot_v1_dot_access__pb2.CloseReviewRequest.SerializeToString,
+                response_deserializer=leadglass_dot_v1_dot_access__pb2.CloseReviewResponse.FromString,
+                _registered_method=True)
 
 
 class AccessServiceServicer:
-    """AccessService opens and closes sessions; nothing of the pod is read without one.
+    """AccessService opens and ends sessions, nothing of the pod is read without one, and reveals single variables in an emergency.
     """
 
     def OpenSession(self, request, context):
@@ -83,6 +108,51 @@ class AccessServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSessions(self, request, context):
+        """ListSessions lists the sessions of all callers, open ones first.
+
+        Needs: sessions.list.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndSession(self, request, context):
+        """EndSession ends a session of anybody; its streams end within a second.
+
+        Needs: sessions.end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Reveal(self, request, context):
+        """Reveal gives one variable once, encrypted to a key of the caller's; off unless policy turns it on, and never without a grant for it.
+
+        Needs: env.reveal.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReviews(self, request, context):
+        """ListReviews lists the reviews that are owed after reveals.
+
+        Needs: reviews.list.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseReview(self, request, context):
+        """CloseReview closes a review that somebody else owes.
+
+        Needs: reviews.close.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccessServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -101,6 +171,31 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     request_deserializer=leadglass_dot_v1_dot_access__pb2.CloseSessionRequest.FromString,
                     response_serializer=leadglass_dot_v1_dot_access__pb2.CloseSessionResponse.SerializeToString,
             ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=leadglass_dot_v1_dot_access__pb2.ListSessionsRequest.FromString,
+                    response_serializer=leadglass_dot_v1_dot_access__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'EndSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndSession,
+                    request_deserializer=leadglass_dot_v1_dot_access__pb2.EndSessionRequest.FromString,
+                    response_serializer=leadglass_dot_v1_dot_access__pb2.EndSessionResponse.SerializeToString,
+            ),
+            'Reveal': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reveal,
+                    request_deserializer=leadglass_dot_v1_dot_access__pb2.RevealRequest.FromString,
+                    response_serializer=leadglass_dot_v1_dot_access__pb2.RevealResponse.SerializeToString,
+            ),
+            'ListReviews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReviews,
+                    request_deserializer=leadglass_dot_v1_dot_access__pb2.ListReviewsRequest.FromString,
+                    response_serializer=leadglass_dot_v1_dot_access__pb2.ListReviewsResponse.SerializeToString,
+            ),
+            'CloseReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseReview,
+                    request_deserializer=leadglass_dot_v1_dot_access__pb2.CloseReviewRequest.FromString,
+                    response_serializer=leadglass_dot_v1_dot_access__pb2.CloseReviewResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'leadglass.v1.AccessService', rpc_method_handlers)
@@ -110,7 +205,7 @@ def add_AccessServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccessService:
-    """AccessService opens and closes sessions; nothing of the pod is read without one.
+    """AccessService opens and ends sessions, nothing of the pod is read without one, and reveals single variables in an emergency.
     """
 
     @staticmethod
@@ -184,6 +279,141 @@ class AccessService:
             '/leadglass.v1.AccessService/CloseSession',
             leadglass_dot_v1_dot_access__pb2.CloseSessionRequest.SerializeToString,
             leadglass_dot_v1_dot_access__pb2.CloseSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadglass.v1.AccessService/ListSessions',
+            leadglass_dot_v1_dot_access__pb2.ListSessionsRequest.SerializeToString,
+            leadglass_dot_v1_dot_access__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadglass.v1.AccessService/EndSession',
+            leadglass_dot_v1_dot_access__pb2.EndSessionRequest.SerializeToString,
+            leadglass_dot_v1_dot_access__pb2.EndSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reveal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadglass.v1.AccessService/Reveal',
+            leadglass_dot_v1_dot_access__pb2.RevealRequest.SerializeToString,
+            leadglass_dot_v1_dot_access__pb2.RevealResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReviews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadglass.v1.AccessService/ListReviews',
+            leadglass_dot_v1_dot_access__pb2.ListReviewsRequest.SerializeToString,
+            leadglass_dot_v1_dot_access__pb2.ListReviewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadglass.v1.AccessService/CloseReview',
+            leadglass_dot_v1_dot_access__pb2.CloseReviewRequest.SerializeToString,
+            leadglass_dot_v1_dot_access__pb2.CloseReviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AccessServiceStub:
-    """AccessService opens and closes sessions; nothing of the pod is read without one."""
+    """AccessService opens and ends sessions, nothing of the pod is read without one, and reveals single variables in an emergency."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -48,10 +48,35 @@ class AccessServiceStub:
 
     Needs: session.open.
     """
+    ListSessions: _grpc.UnaryUnaryMultiCallable[_access_pb2.ListSessionsRequest, _access_pb2.ListSessionsResponse]
+    """ListSessions lists the sessions of all callers, open ones first.
+
+    Needs: sessions.list.
+    """
+    EndSession: _grpc.UnaryUnaryMultiCallable[_access_pb2.EndSessionRequest, _access_pb2.EndSessionResponse]
+    """EndSession ends a session of anybody; its streams end within a second.
+
+    Needs: sessions.end.
+    """
+    Reveal: _grpc.UnaryUnaryMultiCallable[_access_pb2.RevealRequest, _access_pb2.RevealResponse]
+    """Reveal gives one variable once, encrypted to a key of the caller's; off unless policy turns it on, and never without a grant for it.
+
+    Needs: env.reveal.
+    """
+    ListReviews: _grpc.UnaryUnaryMultiCallable[_access_pb2.ListReviewsRequest, _access_pb2.ListReviewsResponse]
+    """ListReviews lists the reviews that are owed after reveals.
+
+    Needs: reviews.list.
+    """
+    CloseReview: _grpc.UnaryUnaryMultiCallable[_access_pb2.CloseReviewRequest, _access_pb2.CloseReviewResponse]
+    """CloseReview closes a review that somebody else owes.
+
+    Needs: reviews.close.
+    """
 
 @_typing.type_check_only
 class AccessServiceAsyncStub(AccessServiceStub):
-    """AccessService opens and closes sessions; nothing of the pod is read without one."""
+    """AccessService opens and ends sessions, nothing of the pod is read without one, and reveals single variables in an emergency."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenSession: _aio.UnaryUnaryMultiCallable[_access_pb2.OpenSessionRequest, _access_pb2.OpenSessionResponse]  # type: ignore[assignment]
@@ -69,9 +94,34 @@ class AccessServiceAsyncStub(AccessServiceStub):
 
     Needs: session.open.
     """
+    ListSessions: _aio.UnaryUnaryMultiCallable[_access_pb2.ListSessionsRequest, _access_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    """ListSessions lists the sessions of all callers, open ones first.
+
+    Needs: sessions.list.
+    """
+    EndSession: _aio.UnaryUnaryMultiCallable[_access_pb2.EndSessionRequest, _access_pb2.EndSessionResponse]  # type: ignore[assignment]
+    """EndSession ends a session of anybody; its streams end within a second.
+
+    Needs: sessions.end.
+    """
+    Reveal: _aio.UnaryUnaryMultiCallable[_access_pb2.RevealRequest, _access_pb2.RevealResponse]  # type: ignore[assignment]
+    """Reveal gives one variable once, encrypted to a key of the caller's; off unless policy turns it on, and never without a grant for it.
+
+    Needs: env.reveal.
+    """
+    ListReviews: _aio.UnaryUnaryMultiCallable[_access_pb2.ListReviewsRequest, _access_pb2.ListReviewsResponse]  # type: ignore[assignment]
+    """ListReviews lists the reviews that are owed after reveals.
+
+    Needs: reviews.list.
+    """
+    CloseReview: _aio.UnaryUnaryMultiCallable[_access_pb2.CloseReviewRequest, _access_pb2.CloseReviewResponse]  # type: ignore[assignment]
+    """CloseReview closes a review that somebody else owes.
+
+    Needs: reviews.close.
+    """
 
 class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
-    """AccessService opens and closes sessions; nothing of the pod is read without one."""
+    """AccessService opens and ends sessions, nothing of the pod is read without one, and reveals single variables in an emergency."""
 
     @_abc_1.abstractmethod
     def OpenSession(
@@ -104,6 +154,61 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         """CloseSession ends a session of the caller's own.
 
         Needs: session.open.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _access_pb2.ListSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.ListSessionsResponse, _abc.Awaitable[_access_pb2.ListSessionsResponse]]:
+        """ListSessions lists the sessions of all callers, open ones first.
+
+        Needs: sessions.list.
+        """
+
+    @_abc_1.abstractmethod
+    def EndSession(
+        self,
+        request: _access_pb2.EndSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.EndSessionResponse, _abc.Awaitable[_access_pb2.EndSessionResponse]]:
+        """EndSession ends a session of anybody; its streams end within a second.
+
+        Needs: sessions.end.
+        """
+
+    @_abc_1.abstractmethod
+    def Reveal(
+        self,
+        request: _access_pb2.RevealRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.RevealResponse, _abc.Awaitable[_access_pb2.RevealResponse]]:
+        """Reveal gives one variable once, encrypted to a key of the caller's; off unless policy turns it on, and never without a grant for it.
+
+        Needs: env.reveal.
+        """
+
+    @_abc_1.abstractmethod
+    def ListReviews(
+        self,
+        request: _access_pb2.ListReviewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.ListReviewsResponse, _abc.Awaitable[_access_pb2.ListReviewsResponse]]:
+        """ListReviews lists the reviews that are owed after reveals.
+
+        Needs: reviews.list.
+        """
+
+    @_abc_1.abstractmethod
+    def CloseReview(
+        self,
+        request: _access_pb2.CloseReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.CloseReviewResponse, _abc.Awaitable[_access_pb2.CloseReviewResponse]]:
+        """CloseReview closes a review that somebody else owes.
+
+        Needs: reviews.close.
         """
 
 def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
