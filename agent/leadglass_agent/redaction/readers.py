@@ -13,6 +13,7 @@ from leadglass_agent.redaction.key_files import (
     read_wifi_code,
 )
 from leadglass_agent.redaction.logins import read_key_call, read_login
+from leadglass_agent.redaction.nearby import read_access
 from leadglass_agent.redaction.user_lines import (
     read_address,
     read_basic,
@@ -54,6 +55,12 @@ _ORACLE: Final = (
     *(rb"oracle:thin:", rb"sqlplus ", rb"\nconnect ", rb"^connect ", rb"userid="),
     *(rb"expdp ", rb"impdp ", rb"sqlldr ", rb"rman target "),
 )
+# Words of notes and chats, behind which people write a user and a password without naming either.
+_ACCESSES: Final = (
+    *(rb"\bcreds\b", rb"login: ", rb"logins?\b", rb"log in as ", rb"log(?:ged)? in with ", rb"sign in (?:as|with) "),
+    *(rb"\bwi-?fi\b", rb"\bwlan\b", rb"\bssid\b", rb"\badmin ?[/:-] ?", rb"\broot ?[/:-] ?", rb"zugang"),
+    *(rb"(?:smtp|imap|ftp|vpn|ssh|db|database) (?:login|account|access|user|daten)\b", rb"account ", rb" user "),
+)
 READERS: Final[tuple[tuple[tuple[bytes, ...], Reader], ...]] = (
     (_LOGINS, read_login),
     (_KEY_CALLS, read_key_call),
@@ -69,4 +76,5 @@ READERS: Final[tuple[tuple[tuple[bytes, ...], Reader], ...]] = (
     ((rb"\"kty\"",), read_jwk),
     ((rb"private-lines:",), read_putty_key),
     ((rb"wifi:[st]:",), read_wifi_code),
+    (_ACCESSES, read_access),
 )

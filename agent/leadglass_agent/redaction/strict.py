@@ -85,21 +85,28 @@ _LONG_NUMBER: Final = 16
 _VALUE_STOP: Final = table(b" \t\r\n\x0b\x0c\0\"'`,;()[]{}<>|\\")
 
 
-def strict_spans(  # noqa: C901, PLR0912 - one walk, without a call for each word
-    data: bytes, out: list[Span], cut: int, most: int
-) -> int:
+def strict_spans(data: bytes, out: list[Span], cut: int, most: int) -> int:
     """Adds a span for each token-like string; gives the place where it stopped, having found `most` behind `cut`."""
+    return strict_stretch(data, out, 0, len(data), cut, most)
+
+
+def strict_stretch(  # noqa: C901, PLR0912 - one walk, without a call for each word
+    data: bytes, out: list[Span], begin: int, stop: int, cut: int, most: int
+) -> int:
+    """Adds a span for each token-like string that begins in this stretch; gives the place where it stopped."""
     length: i64 = len(data)
+    limit: i64 = stop
     line = Line()
+    line.name_start = line.name_end = begin
     classes = CLASS
     endings = ENDINGS
-    position: i64 = 0
+    position: i64 = begin
     start: i64 = 0
     end: i64 = 0
     kind: i64 = 0
     kinds: i64 = 0
     found = len(out) + most
-    while position < length:
+    while position < limit:
         kind = classes[data[position]]
         if kind == 0:
             if data[position] == _NEWLINE or LINE_END[data[position]]:
@@ -148,7 +155,7 @@ def strict_spans(  # noqa: C901, PLR0912 - one walk, without a call for each wor
             return position
         line.name_start = start
         line.name_end = end
-    return length
+    return position
 
 
 def strict_argument_spans(arguments: list[bytes], index: int, out: list[Span]) -> None:

@@ -1,0 +1,165 @@
+"""Spans what looks like a password on the line of a word for one, where nothing links the two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from leadglass_agent.redaction.findings import RuleId
+from leadglass_agent.redaction.harmless import is_harmless, names_secret
+from leadglass_agent.redaction.identifiers import (
+    ACCOUNT,
+    ANY,
+    CODE,
+    IDENTIFIER,
+    PASSWORD_NAME,
+    SECRET,
+    THING,
+    TRANSPARENT,
+    kind_of,
+)
+from leadglass_agent.redaction.keynames import VALUE
+from leadglass_agent.redaction.phrases import is_phrase
+from leadglass_agent.redaction.quotes import quoted_value
+from leadglass_agent.redaction.randomness import shape_of
+from leadglass_agent.redaction.run_counts import CLASS, IS_DIGIT, IS_HIGH, IS_LOWER, IS_SIGN, IS_UPPER
+from leadglass_agent.redaction.shapes import COUNTED, PASSWORD, RANDOM, SHORT
+from leadglass_agent.redaction.spans import Span
+from leadglass_agent.redaction.surroundings import LINKED, Line, is_public, link
+from leadglass_agent.redaction.tables import BASE64, LINE_END, LOWER, QUOTE, SPACE, UPPER, run_end, table
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64  # the compiler reads it; plain Python takes it for an int
+
+    from leadglass_agent.redaction.names import Name
+
+_RANK: Final = 60
+_REACH: Final = 96
+_REACH_BACK: Final = 64
+_MIN_PASSWORD: Final = 6
+_MIN_RANDOM: Final = 16
+_MIN_PHRASE: Final = 3
+_MOST: Final = 2
+_LETTERS: Final = IS_LOWER | IS_UPPER
+_CREDENTIAL: Final = RuleId("credential")
+_BEYOND_ASCII: Final = bytes(range(0x80, 0x100))
+_MARKS: Final = table(b"*_-#!?$@&^.~+%=|;:")
+_TRAILING: Final = table(b".?-_*")
+# A path, a call, a subscript, an address, a tag.
+_NEVER_BEHIND: Final = table(b"/\\@([{<")
+_NEVER_BEFORE: Final = table(b"/\\({[:=")
+_PROSE: Final = table(LOWER + UPPER + b" \t'(),.;-\"" + _BEYOND_ASCII)
+
+
+def read_nearby(data: bytes, name: Name, read_to: int, out: list[Span]) -> int:
+    """Spans the passwords on the line of a name, behind it or else before it; gives the place up to which it read.
+
+    What has a name of its own is left to that name, unless it says nothing. No byte behind a name is read twice.
+    """
+    secret = name.secret
+    least = COUNTED if secret.form == VALUE else SHORT
+    count = len(out)
+    start = max(name.end, read_to)
+    limit = min(len(data), name.end + _REACH)
+    stop = _scan(data, start, limit, name.start, name.end, least, secret.rule_id, out)
+    if len(out) == count and secret.form == VALUE:
+        floor = max(0, name.start - _REACH_BACK, read_to)
+        position = name.start
+        while position > floor and not LINE_END[data[position - 1]]:
+            position -= 1
+        while position < name.start and position == floor and floor > 0 and not SPACE[data[position]]:
+            position += 1  # the end of a run that began before
+            floor += 1
+        _scan(data, position, name.start, position, position, PASSWORD, secret.rule_id, out)
+    return stop
+
+
+def read_access(data: bytes, end: int, out: list[Span]) -> None:
+    """Spans the passwords behind a word for an access, such as `creds` or `wifi`, on its line."""
+    _scan(data, end, min(len(data), end + _REACH), end, end, PASSWORD, _CREDENTIAL, out)
+
+
+def _scan(
+    data: bytes, begin: int, stop: int, name_from: int, name_to: int, least: int, rule_id: RuleId, out: list[Span]
+) -> int:
+    """Looks at each run of the stretch that may be a password; gives the place where the line or the stretch ends."""
+    position: i64 = begin
+    limit: i64 = stop
+    length: i64 = len(data)
+    classes = CLASS
+    line: Line | None = None
+    start: i64 = 0
+    kind: i64 = 0
+    kinds: i64 = 0
+    name_start: i64 = name_from
+    name_end: i64 = name_to
+    count = len(out)
+    while position < limit:
+        kind = classes[data[position]]
+        if kind == 0:
+            if LINE_END[data[position]]:
+                break
+            if QUOTE[data[position]] and data[position - 1 if position > 0 else 0] == 0x20:
+                first, last, _quoted = quoted_value(data, position)
+                if first > 0 and last - first > 10 and is_phrase(data[first:last], _MIN_PHRASE):
+                    out.append(Span(first, last, _RANK, rule_id))
+                    return last
+            position += 1
+            continue
+        start = position
+        kinds = 0
+        while kind != 0:
+            kinds |= kind
+            position += 1
+            if position >= length or (kinds == IS_HIGH and classes[data[position]] != IS_HIGH):
+                break
+            kind = classes[data[position]]
+        if (
+            kinds & _LETTERS != 0
+            and (kinds & (IS_DIGIT | IS_SIGN) != 0 or (kinds & _LETTERS == _LETTERS and position - start >= _MIN_RANDOM))
+            and position - start >= _MIN_PASSWORD
+        ):
+            if line is None:
+                line = Line()
+                line.secret_end = name_to
+                line.secret_kind = SECRET
+            line.name_start = name_start
+            line.name_end = name_end
+            position = max(position, _judge(data, start, position, least, rule_id, line, out))
+            if len(out) - count >= _MOST:
+                break
+        name_start = start
+        name_end = position
+    return position
+
+
+def _judge(data: bytes, start: int, end: int, least: int, rule_id: RuleId, line: Line, out: list[Span]) -> int:
+    """Spans the run if it is a password; gives the place to go on from."""
+    stop = end
+    while stop > start and (_TRAILING[data[stop - 1]] or data[stop - 1] >= 0x80):
+        stop -= 1
+    shape = shape_of(data, start, stop)
+    if shape < least or (start > 0 and _NEVER_BEHIND[data[start - 1]]) or is_public(data, start):
+        return end
+    if end < len(data) and _NEVER_BEFORE[data[end]]:
+        return end
+    if not _is_free(data, start, line):
+        return end
+    if shape == RANDOM:
+        stop = run_end(data, end, len(data), BASE64)
+    text = data[start:stop]
+    if is_harmless(text, quoted=True) or names_secret(text):
+        return end
+    out.append(Span(start, max(stop, end), _RANK, rule_id))
+    return stop
+
+
+def _is_free(data: bytes, start: int, line: Line) -> bool:
+    """Says whether a run has no name of its own, or one that says nothing."""
+    kind = kind_of(line.name(data)) if line.name_end > line.name_start else ANY
+    if line.name_end <= line.secret_end:
+        return True
+    if link(data, start, line) != LINKED:
+        return kind not in (IDENTIFIER, THING)
+    if kind in (TRANSPARENT, SECRET, CODE, PASSWORD_NAME, ACCOUNT):
+        return True
+    return kind == ANY and run_end(data, line.secret_end, line.name_start, _PROSE) >= line.name_start
