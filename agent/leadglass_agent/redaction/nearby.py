@@ -41,13 +41,15 @@ _MIN_PHRASE: Final = 3
 _MOST: Final = 2
 _LETTERS: Final = IS_LOWER | IS_UPPER
 _CREDENTIAL: Final = RuleId("credential")
+# What a mail server asks for, in base64: "Username:" and "Password:".
+_PROMPTS: Final = frozenset((b"VXNlcm5hbWU6", b"UGFzc3dvcmQ6", b"dXNlcm5hbWU6", b"cGFzc3dvcmQ6"))
 _BEYOND_ASCII: Final = bytes(range(0x80, 0x100))
 _MARKS: Final = table(b"*_-#!?$@&^.~+%=|;:")
 _TRAILING: Final = table(b".?-_*")
 # A path, a call, a subscript, an address, a tag.
 _NEVER_BEHIND: Final = table(b"/\\@([{<")
 _NEVER_BEFORE: Final = table(b"/\\({[:=")
-_PROSE: Final = table(LOWER + UPPER + b" \t'(),.;-\"" + _BEYOND_ASCII)
+_PROSE: Final = table(LOWER + UPPER + b" \t'(),.;:-" + _BEYOND_ASCII)
 
 
 def read_nearby(data: bytes, name: Name, read_to: int, out: list[Span]) -> int:
@@ -147,7 +149,7 @@ def _judge(data: bytes, start: int, end: int, least: int, rule_id: RuleId, line:
     if shape == RANDOM:
         stop = run_end(data, end, len(data), BASE64)
     text = data[start:stop]
-    if is_harmless(text, quoted=True) or names_secret(text):
+    if is_harmless(text, quoted=True) or names_secret(text) or text in _PROMPTS:
         return end
     out.append(Span(start, max(stop, end), _RANK, rule_id))
     return stop

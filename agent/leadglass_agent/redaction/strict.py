@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from leadglass_agent.redaction.entries import is_entry
 from leadglass_agent.redaction.findings import RuleId
 from leadglass_agent.redaction.harmless import is_harmless
 from leadglass_agent.redaction.identifiers import CODE, ENDINGS, PASSWORD_NAME, SECRET, TRANSPARENT, kind_of
@@ -21,7 +22,9 @@ from leadglass_agent.redaction.shapes import DIGEST, PASSWORD, PLAIN, RANDOM, WE
 from leadglass_agent.redaction.spans import Span
 from leadglass_agent.redaction.surroundings import (
     BESIDE,
+    EXPECTANT,
     LINKED,
+    PRECISE,
     REACH,
     Line,
     end_line,
@@ -91,12 +94,12 @@ def strict_spans(data: bytes, out: list[Span], cut: int, most: int) -> int:
 
 
 def strict_stretch(  # noqa: C901, PLR0912 - one walk, without a call for each word
-    data: bytes, out: list[Span], begin: int, stop: int, cut: int, most: int
+    data: bytes, out: list[Span], begin: int, stop: int, cut: int, most: int, mode: int = EXPECTANT
 ) -> int:
     """Adds a span for each token-like string that begins in this stretch; gives the place where it stopped."""
     length: i64 = len(data)
     limit: i64 = stop
-    line = Line()
+    line = Line(mode)
     line.name_start = line.name_end = begin
     classes = CLASS
     endings = ENDINGS
@@ -156,6 +159,26 @@ def strict_stretch(  # noqa: C901, PLR0912 - one walk, without a call for each w
         line.name_start = start
         line.name_end = end
     return position
+
+
+def precise_spans(data: bytes, out: list[Span], cut: int, most: int) -> int:
+    """Adds a span for what can only be a secret, on lines that are no entries of a log; stops as `strict_spans` does."""
+    length = len(data)
+    position = 0
+    left = most
+    while position < length:
+        line_end = data.find(b"\n", position)
+        line_end = length if line_end < 0 else line_end + 1
+        if not is_entry(data, position):
+            count = len(out)
+            stop = strict_stretch(data, out, position, line_end, cut, left, PRECISE)
+            if stop > cut:
+                left -= len(out) - count
+                if left <= 0:
+                    return stop
+            line_end = max(line_end, stop)
+        position = line_end
+    return length
 
 
 def strict_argument_spans(arguments: list[bytes], index: int, out: list[Span]) -> None:
@@ -244,6 +267,8 @@ def _unspaced(data: bytes, start: int, cut: int, end: int, line: Line, out: list
 def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> int:
     """Decides whether a run is masked; gives the place to go on from."""
     shape = shape_of(data, start, end)
+    if line.mode == PRECISE and shape not in (PASSWORD, RANDOM):
+        return end
     if shape <= WEAK and line.secret_kind == PASSWORD_NAME and line.secret_end <= start:
         stop = _plain_password_end(data, start, end, line)
         if stop >= end and _is_no_name(data, start, end) and not is_harmless(data[start:stop]):

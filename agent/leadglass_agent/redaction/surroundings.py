@@ -26,6 +26,11 @@ APART: Final = 0
 BESIDE: Final = 1  # blanks, quotes and brackets
 LINKED: Final = 2  # an equals sign or a colon
 
+# How much is taken for a secret: what can be nothing else, what may be one, or all that is not certainly plain.
+PRECISE: Final = 0
+EXPECTANT: Final = 1
+LIBERAL: Final = 2
+
 # A word for a secret reaches so far along its line.
 REACH: Final = 64
 _REACH_BACK: Final = 40
@@ -84,9 +89,10 @@ _MEDIA: Final = (b"data:image/", b"data:font/", b"data:audio/", b"data:video/", 
 class Line:
     """What stood before a run of bytes on its line."""
 
-    __slots__ = ("name_end", "name_start", "secret_end", "secret_kind", "sought_to")
+    __slots__ = ("mode", "name_end", "name_start", "secret_end", "secret_kind", "sought_to")
 
-    def __init__(self) -> None:
+    def __init__(self, mode: int = EXPECTANT) -> None:
+        self.mode = mode
         self.name_start: i64 = 0
         self.name_end: i64 = 0
         self.secret_end: i64 = -1

@@ -10,7 +10,7 @@ from leadglass_agent.redaction.endings import LOOKBEHIND, Ending, ending_of, wid
 from leadglass_agent.redaction.extents import MAX_VALUE
 from leadglass_agent.redaction.findings import Finding, RedactionError, RuleId
 from leadglass_agent.redaction.spans import Span, merge, token
-from leadglass_agent.redaction.strict import strict_spans
+from leadglass_agent.redaction.strict import precise_spans, strict_spans
 from leadglass_agent.redaction.tables import ALNUM
 from leadglass_agent.redaction.wide import Island, islands, narrowed, order_of, widened, written
 
@@ -181,8 +181,6 @@ class Windows:
         echoes, echoes_end = self._echoes.known(data, cut, self._sizes.most)
         end = min(end, echoes_end)
         is_strict = self._database.is_strict
-        if not found and not echoes and not is_strict and not self._wide:
-            return [], end
         spans = self._database.confirm(bytes(whole), found)
         text = bytes(data)
         if self._wide:
@@ -190,8 +188,9 @@ class Windows:
             text = text[: end + self._sizes.margin]
         if is_strict:
             end = min(end, strict_spans(text, spans, cut, self._sizes.most))
-        elif spans:
+        else:
             read_around(text, spans)
+            end = min(end, precise_spans(text, spans, cut, self._sizes.most))
         if spans:
             end = min(end, self._echoes.fresh(text, cut, spans, echoes, self._sizes.most))
             spans.extend(echoes)
