@@ -7,7 +7,7 @@ from typing import Final
 from leadglass_agent.redaction.tables import ALNUM, DIGIT, LINE_END
 
 # A time, a serial number or a level stands so near to the beginning of an entry.
-_REACH: Final = 64
+_REACH: Final = 128
 _COLON: Final = 0x3A
 _MIN_NUMBER: Final = 5
 _MIN_EPOCH: Final = 9

@@ -23,9 +23,11 @@ from leadglass_agent.redaction.spans import Span
 from leadglass_agent.redaction.surroundings import (
     BESIDE,
     EXPECTANT,
+    LIBERAL,
     LINKED,
     PRECISE,
     REACH,
+    SILENT,
     Line,
     end_line,
     is_named,
@@ -90,7 +92,7 @@ _VALUE_STOP: Final = table(b" \t\r\n\x0b\x0c\0\"'`,;()[]{}<>|\\")
 
 def strict_spans(data: bytes, out: list[Span], cut: int, most: int) -> int:
     """Adds a span for each token-like string; gives the place where it stopped, having found `most` behind `cut`."""
-    return strict_stretch(data, out, 0, len(data), cut, most)
+    return _by_lines(data, out, cut, most, EXPECTANT, LIBERAL)
 
 
 def strict_stretch(  # noqa: C901, PLR0912 - one walk, without a call for each word
@@ -163,22 +165,34 @@ def strict_stretch(  # noqa: C901, PLR0912 - one walk, without a call for each w
 
 def precise_spans(data: bytes, out: list[Span], cut: int, most: int) -> int:
     """Adds a span for what can only be a secret, on lines that are no entries of a log; stops as `strict_spans` does."""
+    return _by_lines(data, out, cut, most, SILENT, PRECISE)
+
+
+def _by_lines(data: bytes, out: list[Span], cut: int, most: int, in_logs: int, elsewhere: int) -> int:
+    """Reads each stretch of lines that are alike, entries of a log or others, in their mode."""
     length = len(data)
-    position = 0
+    begin = 0
     left = most
-    while position < length:
-        line_end = data.find(b"\n", position)
-        line_end = length if line_end < 0 else line_end + 1
-        if not is_entry(data, position):
+    while begin < length:
+        mode = in_logs if is_entry(data, begin) else elsewhere
+        end = _line_end(data, begin)
+        while end < length and (in_logs if is_entry(data, end) else elsewhere) == mode:
+            end = _line_end(data, end)
+        if mode != SILENT:
             count = len(out)
-            stop = strict_stretch(data, out, position, line_end, cut, left, PRECISE)
+            stop = strict_stretch(data, out, begin, end, cut, left, mode)
             if stop > cut:
                 left -= len(out) - count
                 if left <= 0:
                     return stop
-            line_end = max(line_end, stop)
-        position = line_end
+            end = max(end, stop)
+        begin = end
     return length
+
+
+def _line_end(data: bytes, position: int) -> int:
+    end = data.find(b"\n", position)
+    return len(data) if end < 0 else end + 1
 
 
 def strict_argument_spans(arguments: list[bytes], index: int, out: list[Span]) -> None:
@@ -267,7 +281,7 @@ def _unspaced(data: bytes, start: int, cut: int, end: int, line: Line, out: list
 def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> int:
     """Decides whether a run is masked; gives the place to go on from."""
     shape = shape_of(data, start, end)
-    if line.mode == PRECISE and shape not in (PASSWORD, RANDOM):
+    if line.mode == PRECISE and shape not in (PASSWORD, RANDOM) and line.secret_end < 0:
         return end
     if shape <= WEAK and line.secret_kind == PASSWORD_NAME and line.secret_end <= start:
         stop = _plain_password_end(data, start, end, line)

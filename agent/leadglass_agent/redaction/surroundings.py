@@ -27,6 +27,7 @@ BESIDE: Final = 1  # blanks, quotes and brackets
 LINKED: Final = 2  # an equals sign or a colon
 
 # How much is taken for a secret: what can be nothing else, what may be one, or all that is not certainly plain.
+SILENT: Final = -1
 PRECISE: Final = 0
 EXPECTANT: Final = 1
 LIBERAL: Final = 2

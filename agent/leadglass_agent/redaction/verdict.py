@@ -18,6 +18,7 @@ from leadglass_agent.redaction.identifiers import (
 from leadglass_agent.redaction.shapes import COUNTED, DIGEST, HEX_SHORT, LETTERS, PASSWORD, RANDOM, UUID, WEAK
 from leadglass_agent.redaction.surroundings import (
     APART,
+    LIBERAL,
     LINKED,
     PHRASE,
     REACH,
@@ -50,6 +51,8 @@ def is_wanted(  # noqa: PLR0911 - one row for each ground
         return False
     if kind == THING and shape != RANDOM and (linked == LINKED or shape < COUNTED):
         return False
+    if line.mode == LIBERAL:
+        return end - start >= _MIN_WEAK
     if linked == LINKED and kind in (SECRET, CODE, PASSWORD_NAME):
         return shape != WEAK or end - start >= _MIN_WEAK
     near = line.secret_end >= 0 and start - line.secret_end <= REACH
