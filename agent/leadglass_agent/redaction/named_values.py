@@ -15,8 +15,9 @@ from leadglass_agent.redaction.values import find_value
 _LOOKBACK: Final = 256
 # The name's field directly before the value's, in JSON, YAML and XML attributes.
 _NAME: Final = re.compile(
-    rb"\b(?:name|key)[\"'\\]{0,4}[ \t]{0,4}[:=][ \t]{0,4}[\"'\\]{0,4}([A-Za-z0-9_.-]{2,80})[\"'\\]{0,4}"
-    rb"[ \t]{0,4},?\s{0,64}[\"'\\]{0,4}\Z",
+    rb"\b(?:name|key|path|variable|setting|field|label|param|option|property|env)[\"'\\]{0,4}[ \t]{0,4}[:=][ \t]{0,4}[\"'\\]{0,4}([A-Za-z0-9_./-]{2,80})[\"'\\]{0,4}"
+    rb"(?:[ \t]{0,4},?\s{0,64}[\"'\\]{0,4}(?:type|id|op|scope|sensitive|version|masked|protected)[\"'\\]{0,4}[ \t]{0,4}[:=][ \t]{0,4}[\"'\\]{0,4}"
+    rb"[A-Za-z0-9_.-]{0,40}[\"'\\]{0,4}){0,2}[ \t]{0,4},?\s{0,64}[\"'\\]{0,4}\Z",
     re.IGNORECASE,
 )
 _FIELD: Final = re.compile(rb"value[\"'\\]*[ \t]*[:=]\Z", re.IGNORECASE)
@@ -30,7 +31,7 @@ def confirm_named_value(data: bytes, end: int) -> Span | None:
     if field is None:
         return None
     name = _NAME.search(window, 0, field.start())
-    secret = None if name is None else classify(name[1])
+    secret = None if name is None else classify(name[1].rpartition(b"/")[2])
     if secret is None:
         return None
     start, stop, quoted = find_value(data, end, window_start + field.start(), data[end - 1], 0, Walks())

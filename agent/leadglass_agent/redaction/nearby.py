@@ -18,11 +18,12 @@ from leadglass_agent.redaction.identifiers import (
     kind_of,
 )
 from leadglass_agent.redaction.keynames import VALUE
+from leadglass_agent.redaction.password_words import is_password
 from leadglass_agent.redaction.phrases import is_phrase
 from leadglass_agent.redaction.quotes import quoted_value
 from leadglass_agent.redaction.randomness import shape_of
 from leadglass_agent.redaction.run_counts import CLASS, IS_DIGIT, IS_HIGH, IS_LOWER, IS_SIGN, IS_UPPER
-from leadglass_agent.redaction.shapes import COUNTED, PASSWORD, RANDOM, SHORT
+from leadglass_agent.redaction.shapes import COUNTED, PASSWORD, RANDOM, SHORT, WEAK
 from leadglass_agent.redaction.spans import Span
 from leadglass_agent.redaction.surroundings import LINKED, Line, is_public, link
 from leadglass_agent.redaction.tables import BASE64, LINE_END, LOWER, QUOTE, SPACE, UPPER, run_end, table
@@ -40,6 +41,11 @@ _MIN_RANDOM: Final = 16
 _MIN_PHRASE: Final = 3
 _MOST: Final = 2
 _LETTERS: Final = IS_LOWER | IS_UPPER
+_MAX_QUOTED: Final = 160
+_MIN_QUOTED: Final = 8
+_MAX_OWNER: Final = 8
+# Words before the name of what a password is for.
+_OWNERS: Final = tuple(b"user for from by account host on in at to of named called key table column field".split())
 _CREDENTIAL: Final = RuleId("credential")
 # What a mail server asks for, in base64: "Username:" and "Password:".
 _PROMPTS: Final = frozenset((b"VXNlcm5hbWU6", b"UGFzc3dvcmQ6", b"dXNlcm5hbWU6", b"cGFzc3dvcmQ6"))
@@ -102,7 +108,7 @@ def _scan(
                 break
             if QUOTE[data[position]] and data[position - 1 if position > 0 else 0] == 0x20:
                 first, last, _quoted = quoted_value(data, position)
-                if first > 0 and last - first > 10 and is_phrase(data[first:last], _MIN_PHRASE):
+                if first > 0 and _is_quoted_password(data, first, last, name_end):
                     out.append(Span(first, last, _RANK, rule_id))
                     return last
             position += 1
@@ -134,12 +140,27 @@ def _scan(
     return position
 
 
+def _is_quoted_password(data: bytes, start: int, end: int, name_end: int) -> bool:
+    """Says whether a string in quotes is a passphrase, or a word that can be no word of a language and no user."""
+    if end - start > _MAX_QUOTED:
+        return False
+    text = data[start:end]
+    if is_phrase(text, _MIN_PHRASE):
+        return True
+    before = data[max(0, name_end - _MAX_OWNER) : name_end].lower()
+    if before.endswith(_OWNERS) or not text.isalnum() or len(text) < _MIN_QUOTED:
+        return False
+    return is_password(text, expected=True) and not text.isdigit() and not is_harmless(text, quoted=True)
+
+
 def _judge(data: bytes, start: int, end: int, least: int, rule_id: RuleId, line: Line, out: list[Span]) -> int:
     """Spans the run if it is a password; gives the place to go on from."""
     stop = end
     while stop > start and (_TRAILING[data[stop - 1]] or data[stop - 1] >= 0x80):
         stop -= 1
     shape = shape_of(data, start, stop)
+    if shape == WEAK and least == COUNTED and _has_sign(data, start, stop):
+        shape = COUNTED
     if shape < least or (start > 0 and _NEVER_BEHIND[data[start - 1]]) or is_public(data, start):
         return end
     if end < len(data) and _NEVER_BEFORE[data[end]]:
@@ -153,6 +174,14 @@ def _judge(data: bytes, start: int, end: int, least: int, rule_id: RuleId, line:
         return end
     out.append(Span(start, max(stop, end), _RANK, rule_id))
     return stop
+
+
+def _has_sign(data: bytes, start: int, stop: int) -> bool:
+    """Says whether a sign stands in a word: one that is no address of a user at a host."""
+    at = data.find(b"@", start, stop)
+    if at >= 0 and (data.find(b".", at, stop) > 0 or data.find(b"-", at, stop) > 0):
+        return False
+    return any(CLASS[data[position]] == IS_SIGN for position in range(start, stop - 1))
 
 
 def _is_free(data: bytes, start: int, line: Line) -> bool:

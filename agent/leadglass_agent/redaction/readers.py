@@ -14,6 +14,12 @@ from leadglass_agent.redaction.key_files import (
 )
 from leadglass_agent.redaction.logins import read_key_call, read_login
 from leadglass_agent.redaction.nearby import read_access
+from leadglass_agent.redaction.quoted_words import (
+    read_answer,
+    read_cookie_jar,
+    read_quoted_auth,
+    read_quoted_command,
+)
 from leadglass_agent.redaction.user_lines import (
     read_address,
     read_basic,
@@ -64,6 +70,13 @@ _ACCESSES: Final = (
     *(rb"\bwi-?fi\b", rb"\bwlan\b", rb"\bssid\b", rb"\badmin ?[/:-] ?", rb"\broot ?[/:-] ?", rb"zugang", rb"daten nochmal"),
     *(rb"(?:smtp|imap|ftp|vpn|ssh|db|database) (?:login|account|access|user|daten)\b", rb"account "),
 )
+_QUOTED_PROGRAMS: Final = tuple(
+    b"[\"']" + program + b"[\"']"
+    for program in (
+        b"mysql mysqldump mysqladmin mariadb psql redis-cli mongo mongosh mongodump curl wget sshpass plink ldapsearch"
+        b" docker openssl rabbitmqctl keytool htpasswd smbclient vault sqlplus sqlcmd".split()
+    )
+)
 READERS: Final[tuple[tuple[tuple[bytes, ...], Reader], ...]] = (
     (_LOGINS, read_login),
     (_KEY_CALLS, read_key_call),
@@ -80,4 +93,9 @@ READERS: Final[tuple[tuple[tuple[bytes, ...], Reader], ...]] = (
     ((rb"private-lines:",), read_putty_key),
     ((rb"wifi:[st]:",), read_wifi_code),
     (_ACCESSES, read_access),
+    (_QUOTED_PROGRAMS, read_quoted_command),
+    ((rb"\"auth\" \"",), read_quoted_auth),
+    ((rb"334 ugfzc3dvcmq6",), read_answer),
+    ((rb"\t(?:true|false)\t[0-9]{1,12}\t",), read_cookie_jar),
+    ((rb"register ?=> ?",), read_address),
 )
