@@ -143,7 +143,7 @@ def is_prose(value: bytes) -> bool:
 
 def names_secret(value: bytes) -> bool:
     """Says whether a value is itself a word for a secret, as in `Secret: secrets "x" not found`."""
-    word = value[:_MAX_LENGTH].lower()
+    word = value[:_MAX_LENGTH].lower().strip(b"0123456789")
     return word.decode("utf-8", "replace") in SECRET_WORDS
 
 

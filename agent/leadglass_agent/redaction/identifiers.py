@@ -39,7 +39,7 @@ _PASSWORD_WORDS: Final = frozenset(
 _SECRET_PHRASES: Final = (  # noqa: SIM905 - so many scripts are read best as lines of words
     """
     clé clef parol lösenord hasł şifre khẩu 密码 密碼
-    口令 密钥 金鑰 令牌 秘密 パスワード 暗証 合言葉 비밀
+    口令 密钥 金鑰 令牌 秘密 キー 鍵 パスワード 暗証 合言葉 비밀
     암호 패스워드 парол ключ секрет токен лозинк المرور كلمة
     contraseñ รหัส पासवर्ड कुंजी סיסמ گذرواژ رمز κωδικ συνθηματικ
     jelszó kulcs slaptažod salasõna schlüssel nøkkel lykilor aðgangsor கடவுச்சொல்

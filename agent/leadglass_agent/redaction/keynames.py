@@ -110,7 +110,7 @@ _WORDS: Final = {
     **dict.fromkeys(("verifier", "csrf", "xsrf", "csrfmiddlewaretoken"), _WEAK_TOKEN),
     **dict.fromkeys(("hmac", "encrypt"), _WEAK_KEY),
     "connstring": _CONNECTION,
-    **dict.fromkeys(("schlüssel", "schluessel", "klucz", "chiave", "ключ", "sleutel", "nyckel"), _WEAK_KEY),
+    **dict.fromkeys(("キー", "鍵", "schlüssel", "schluessel", "klucz", "chiave", "ключ", "sleutel", "nyckel"), _WEAK_KEY),
     "auth": _WEAK_CREDENTIAL,
     "sig": _QUERY_SIGNATURE,
 }
@@ -183,7 +183,7 @@ def _inflected(word: str) -> SecretName | None:
     """Finds the word for a secret that a word of another language begins or, in scripts without blanks, ends with."""
     if not word.isascii():
         for stem, secret in _UNSPACED:
-            if word.endswith(stem):
+            if stem in word:
                 return secret
     for stem in _STEMS:
         if word.startswith(stem) and len(word) - len(stem) <= _MAX_ENDING:

@@ -68,7 +68,7 @@ _EQUAL_RUN: Final = table(b"=")
 _ARROW_END: Final = table(b">~")
 _SIGN: Final = table(b"-?+|!~&*/^,<>;.\xef")
 # Each with an equals sign behind it: := has its own step.
-_ASSIGNERS: Final = table(b"?+|!~&*/^")
+_ASSIGNERS: Final = table(b"?+|~&*/^")
 _STATEMENT_END: Final = table(b"\r\n\0.);")
 _LIST_OPENERS: Final = table(b"[=:")  # : is a symbol of Ruby: config[:password] = "x"
 _PATH_MARKS: Final = table(b"/\\")

@@ -23,7 +23,14 @@ _PROSE: Final = frozenset(
     b" does did done doing say says said try failed invalid expired required please change changed reset send sent"
     b" cannot could would user users login does want need needs make made change still".split()
 )
+_PROSE_ENDINGS: Final = tuple(b"ed ing ment able ible tion sion ance ence ity ally".split())
 _PLAIN: Final = VOCABULARY.plain_values
+
+
+def is_prose_word(word: bytes) -> bool:
+    """Says whether a word is one that nearly every sentence has, or a state."""
+    lower = word.lower()
+    return lower in _PROSE or lower in _PLAIN or lower.endswith(_PROSE_ENDINGS)
 
 
 def is_phrase(text: bytes, least: int) -> bool:

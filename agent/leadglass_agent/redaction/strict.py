@@ -8,6 +8,7 @@ from leadglass_agent.redaction.entries import is_entry
 from leadglass_agent.redaction.findings import RuleId
 from leadglass_agent.redaction.harmless import is_harmless
 from leadglass_agent.redaction.identifiers import CODE, ENDINGS, PASSWORD_NAME, SECRET, TRANSPARENT, kind_of
+from leadglass_agent.redaction.liberal import is_loosely_said
 from leadglass_agent.redaction.randomness import shape_of
 from leadglass_agent.redaction.run_counts import (
     CLASS,
@@ -18,7 +19,7 @@ from leadglass_agent.redaction.run_counts import (
     IS_SIGN,
     IS_UPPER,
 )
-from leadglass_agent.redaction.shapes import DIGEST, PASSWORD, PLAIN, RANDOM, WEAK
+from leadglass_agent.redaction.shapes import COUNTED, DIGEST, PASSWORD, PLAIN, RANDOM, SHORT, WEAK
 from leadglass_agent.redaction.spans import Span
 from leadglass_agent.redaction.surroundings import (
     BESIDE,
@@ -67,6 +68,7 @@ _P: Final = 0x70
 _T: Final = 0x74
 _I: Final = 0x69
 _SPACE: Final = 0x20
+_LESS: Final = 0x3C
 _SENTENCE_END: Final = table(b".!?*")
 _MARKS: Final = table(b"*_-#!?$@&^.~+%")
 _REFERENCE_MARKS: Final = table(b"${}<>[]()|:")
@@ -249,6 +251,7 @@ def _run(  # noqa: C901, PLR0911 - one row for each form that needs no shape
         kinds == IS_LOWER | IS_JOINER
         and 0 <= line.secret_end < start
         and start - line.secret_end <= _NEAR
+        and data[start] != _DASH
         and data.count(b"-", start, stop) > 1
         and (line.secret_kind == PASSWORD_NAME or data.startswith(b" is ", start - 4))
     ):
@@ -281,13 +284,18 @@ def _unspaced(data: bytes, start: int, cut: int, end: int, line: Line, out: list
 def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> int:
     """Decides whether a run is masked; gives the place to go on from."""
     shape = shape_of(data, start, end)
-    if line.mode == PRECISE and shape not in (PASSWORD, RANDOM) and line.secret_end < 0:
+    if line.mode == PRECISE and shape < PASSWORD and (shape != COUNTED or line.secret_end < 0):
+        return end
+    if line.mode == PRECISE and ((shape == SHORT and line.secret_end < 0) or (start > 0 and data[start - 1] == _LESS)):
         return end
     if shape <= WEAK and line.secret_kind == PASSWORD_NAME and line.secret_end <= start:
         stop = _plain_password_end(data, start, end, line)
         if stop >= end and _is_no_name(data, start, end) and not is_harmless(data[start:stop]):
             out.append(Span(start, stop, _RANK, PASSWORD_LIKE))
             return stop
+    if line.mode == LIBERAL and shape <= WEAK and line.secret_end >= 0 and is_loosely_said(data, start, end, line):
+        out.append(Span(start, end, _RANK, PASSWORD_LIKE))
+        return end
     if shape == PLAIN:
         return end
     if shape in (RANDOM, DIGEST) and is_public(data, start):

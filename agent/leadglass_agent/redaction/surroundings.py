@@ -16,7 +16,7 @@ from leadglass_agent.redaction.identifiers import (
     kind_of,
 )
 from leadglass_agent.redaction.run_counts import CLASS, IS_LOWER, IS_UPPER
-from leadglass_agent.redaction.tables import BLANK, LINE_END, QUOTE, SPACE, run_end, run_start, table
+from leadglass_agent.redaction.tables import BASE64, BLANK, LINE_END, QUOTE, SPACE, run_end, run_start, table
 
 if TYPE_CHECKING:
     from mypy_extensions import i64  # the compiler reads it; plain Python takes it for an int
@@ -66,6 +66,7 @@ _ENDINGS_OF_PROSE: Final = tuple(
 )
 _CLOSE: Final = table(b".!\"'`)}]> \t" + bytes((0xC2, 0xBB, 0xE2, 0x80, 0x9D, 0x99)))
 _MAX_CLOSE: Final = 4
+_PUBLIC_OWNERS: Final = frozenset((b"public", b"host", b"primary", b"foreign"))
 _CODE_OWNERS: Final = frozenset(
     b"pin door login security access verification otp unlock activation confirmation time backup gate alarm safe"
     b" sms auth".split()
@@ -131,6 +132,8 @@ def note(data: bytes, start: int, end: int, line: Line) -> None:
     word = data[max(start, end - _MAX_NAME) : end]
     kind = kind_of(word)
     if kind in (SECRET, CODE, PASSWORD_NAME):
+        if word == b"key" and line.name(data).lower() in _PUBLIC_OWNERS:
+            return
         if word == b"code" and start - line.name_end == 1 and line.name(data).lower() in _CODE_OWNERS:
             kind = CODE
         line.secret_end = end
@@ -244,6 +247,9 @@ def is_public(data: bytes, start: int) -> bool:
     """Says whether the surroundings show a public key, a picture, a checksum, a message's name or a mangled symbol."""
     if data.startswith(_PUBLIC_HEADS, start):
         return True
+    first = run_start(data, start, max(0, start - REACH), BASE64)
+    if data[first - 1 if first > 0 else 0] == _COLON and data.endswith((b"h1", b"sha256", b"sha512"), 0, first - 1):
+        return True  # a checksum whose base64 has slashes
     before = data[start - 1] if start > 0 else _NEWLINE
     if before == _LESS and data.find(b"@", start, start + REACH) > 0:
         return True

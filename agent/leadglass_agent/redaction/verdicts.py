@@ -45,7 +45,7 @@ def is_plain(
         return not _is_credential(text, secret)
     if secret.counts and _is_counted(text, quoted, secret):
         return True
-    if separator == EQUALS and len(text) <= _MAX_FIELD and text.isdigit():
+    if (separator == EQUALS or secret.rule_id == "secret") and len(text) <= _MAX_FIELD and text.isdigit():
         return True  # password = 1; as in a protocol buffer
     if quoted or separator != COLON or form != VALUE:
         return False

@@ -1,0 +1,63 @@
+"""Decides which plain words are passwords where the strict profile takes all for one that a password's name is near to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from leadglass_agent.redaction.harmless import is_harmless
+from leadglass_agent.redaction.identifiers import ANY, CODE, IDENTIFIER, PASSWORD_NAME, SECRET, THING, kind_of
+from leadglass_agent.redaction.phrases import is_prose_word
+from leadglass_agent.redaction.surroundings import LINKED, link
+from leadglass_agent.redaction.tables import ALNUM, BLANK, DIGIT, LINE_END, QUOTE, run_end, run_start, table
+
+if TYPE_CHECKING:
+    from leadglass_agent.redaction.surroundings import Line
+
+_MIN_MIXED: Final = 5
+_MIN_WORD: Final = 5
+_MAX_WORD: Final = 48
+_REACH: Final = 64
+_FIRST_WORD: Final = 2
+_NEVER_BEHIND: Final = table(b"/\\.@${<#%_-&")
+_NEVER_BEFORE: Final = table(b"=:([{\\/@%")
+# What stands between a name and the word that it introduces, but for blanks and quotes.
+_LINKS: Final = table(b":=/|>\t" + bytes(range(0x80, 0x100)))
+_GAP: Final = table(b" \t\"'`*([" + b":=/|>-" + bytes(range(0x80, 0x100)))
+_CLOSE: Final = table(b" \t.,;!)\"'`*]" + bytes(range(0x80, 0x100)))
+_MARKS: Final = table(b".-_+~")
+
+
+def is_loosely_said(data: bytes, start: int, end: int, line: Line) -> bool:
+    """Says whether a run that looks like nothing is taken for the password that its line speaks of."""
+    length = end - start
+    if not _MIN_WORD <= length <= _MAX_WORD or start < line.secret_end or start - line.secret_end > _REACH:
+        return False
+    if _NEVER_BEHIND[data[start - 1]] or (end < len(data) and _NEVER_BEFORE[data[end]]):
+        return False
+    text = data[start:end]
+    kind = kind_of(line.name(data)) if link(data, start, line) == LINKED else ANY
+    if kind in (IDENTIFIER, THING) or is_harmless(text, quoted=True) or kind_of(text) in (SECRET, CODE, PASSWORD_NAME):
+        return False
+    digits = sum(1 for byte in text if DIGIT[byte])
+    if digits == length or run_end(data, start, end, _MARKS) > start:
+        return False
+    if digits > 0:
+        return length >= _MIN_MIXED and b"." not in text
+    return line.secret_kind == PASSWORD_NAME and text.isalpha() and _stands_for_itself(data, start, end, line)
+
+
+def _stands_for_itself(data: bytes, start: int, end: int, line: Line) -> bool:
+    """Says whether a word of letters is set apart: in quotes, behind a sign, or right behind a name that begins a line."""
+    if is_prose_word(data[start:end]):
+        return False
+    if QUOTE[data[start - 1]] and end < len(data) and data[end] == data[start - 1]:
+        return True
+    gap = run_start(data, start, max(0, start - _REACH), _GAP)
+    if gap == line.secret_end and run_end(data, gap, start, BLANK) == start:
+        name = run_start(data, line.secret_end, max(0, line.secret_end - _REACH), ALNUM)
+        before = run_start(data, name, max(0, name - _REACH), BLANK)
+        return before == 0 or LINE_END[data[before - 1]] != 0
+    if not any(_LINKS[data[position]] for position in range(gap, start)):
+        return False
+    following = run_end(data, end, min(len(data), end + _REACH), _CLOSE)
+    return following >= len(data) or LINE_END[data[following]] != 0 or following > end + 1
