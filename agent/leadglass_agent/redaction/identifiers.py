@@ -85,7 +85,7 @@ _ENDINGS: Final = bytearray(1 << 15)
 
 
 def _note_endings() -> None:
-    for word in _SECRET_WORDS | _CODE_WORDS | _PASSWORD_WORDS:
+    for word in _SECRET_WORDS | _CODE_WORDS | _PASSWORD_WORDS | {b"wifi", b"wlan", b"ssid", b"zugang", b"logins"}:
         last = (word[-2] & 31) << 5 | word[-1] & 31
         for before in range(32) if len(word) == 2 else (word[-3] & 31,):  # noqa: PLR2004 - of pw only these are left
             _ENDINGS[before << 10 | last] = 1

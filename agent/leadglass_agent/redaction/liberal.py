@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.redaction.harmless import is_harmless
 from leadglass_agent.redaction.identifiers import ANY, CODE, IDENTIFIER, PASSWORD_NAME, SECRET, THING, kind_of
-from leadglass_agent.redaction.phrases import is_prose_word
-from leadglass_agent.redaction.surroundings import LINKED, link
-from leadglass_agent.redaction.tables import ALNUM, BLANK, DIGIT, LINE_END, QUOTE, run_end, run_start, table
+from leadglass_agent.redaction.phrases import is_phrase, is_prose_word
+from leadglass_agent.redaction.surroundings import LIBERAL, LINKED, link
+from leadglass_agent.redaction.tables import ALNUM, BLANK, DIGIT, LINE_END, LOWER, QUOTE, run_end, run_start, table
 
 if TYPE_CHECKING:
     from leadglass_agent.redaction.surroundings import Line
 
 _MIN_MIXED: Final = 5
+_MAX_PHRASE: Final = 160
+_MIN_CERTAIN: Final = 8
+_LEAST_LINKED: Final = 2
+_LEAST_SAID: Final = 3
+_DOT: Final = 0x2E
 _MIN_WORD: Final = 5
 _MAX_WORD: Final = 48
 _REACH: Final = 64
@@ -25,6 +30,36 @@ _LINKS: Final = table(b":=/|>\t" + bytes(range(0x80, 0x100)))
 _GAP: Final = table(b" \t\"'`*([" + b":=/|>-" + bytes(range(0x80, 0x100)))
 _CLOSE: Final = table(b" \t.,;!)\"'`*]" + bytes(range(0x80, 0x100)))
 _MARKS: Final = table(b".-_+~")
+_LOWER: Final = table(LOWER)
+_WORDS: Final = table(LOWER + b" ")
+_COPULAS: Final = frozenset((b"", b"is", b"was", b"are", b"ist", b"lautet", b"est", b"es", b"is now", b"set to"))
+
+
+def has_number(data: bytes, start: int, end: int) -> bool:
+    """Says whether a run has a digit."""
+    return any(DIGIT[data[position]] for position in range(start, end))
+
+
+def is_in_quotes(data: bytes, start: int, end: int) -> bool:
+    """Says whether a run fills a string in quotes."""
+    return start > 0 and end < len(data) and QUOTE[data[start - 1]] != 0 and data[end] == data[start - 1]
+
+
+def phrase_end(data: bytes, start: int, end: int, line: Line) -> int:
+    """Gives the end of a passphrase of plain words that begins with this word; `end` when it begins none."""
+    if start == 0 or start - line.secret_end > _REACH or run_end(data, start, end, _LOWER) < end:
+        return end
+    gap = run_start(data, start, max(line.secret_end, start - _REACH), _GAP)
+    is_linked = any(_LINKS[data[position]] or QUOTE[data[position]] for position in range(gap, start))
+    if not is_linked and data[line.secret_end : start].strip().lower() not in _COPULAS:
+        return end
+    stop = run_end(data, start, min(len(data), start + _MAX_PHRASE), _WORDS)
+    while stop > end and BLANK[data[stop - 1]]:
+        stop -= 1
+    ends_line = stop >= len(data) or LINE_END[data[stop]] != 0 or QUOTE[data[stop]] != 0 or data[stop] == _DOT
+    if stop > end and ends_line and is_phrase(data[start:stop], _LEAST_LINKED if is_linked else _LEAST_SAID):
+        return stop
+    return end
 
 
 def is_loosely_said(data: bytes, start: int, end: int, line: Line) -> bool:
@@ -41,8 +76,12 @@ def is_loosely_said(data: bytes, start: int, end: int, line: Line) -> bool:
     digits = sum(1 for byte in text if DIGIT[byte])
     if digits == length or run_end(data, start, end, _MARKS) > start:
         return False
-    if digits > 0:
+    if digits > 0 and line.mode == LIBERAL:
         return length >= _MIN_MIXED and b"." not in text
+    if digits > 0 and line.secret_kind == PASSWORD_NAME and length >= _MIN_CERTAIN:
+        return is_in_quotes(data, start, end) or end >= len(data) or LINE_END[data[end]] != 0
+    if line.mode != LIBERAL:
+        return False
     return line.secret_kind == PASSWORD_NAME and text.isalpha() and _stands_for_itself(data, start, end, line)
 
 
@@ -56,6 +95,8 @@ def _stands_for_itself(data: bytes, start: int, end: int, line: Line) -> bool:
     if gap == line.secret_end and run_end(data, gap, start, BLANK) == start:
         name = run_start(data, line.secret_end, max(0, line.secret_end - _REACH), ALNUM)
         before = run_start(data, name, max(0, name - _REACH), BLANK)
+        if end - start >= _MIN_CERTAIN and (end >= len(data) or LINE_END[data[end]]):
+            return True
         return before == 0 or LINE_END[data[before - 1]] != 0
     if not any(_LINKS[data[position]] for position in range(gap, start)):
         return False

@@ -8,7 +8,7 @@ from leadglass_agent.redaction.entries import is_entry
 from leadglass_agent.redaction.findings import RuleId
 from leadglass_agent.redaction.harmless import is_harmless
 from leadglass_agent.redaction.identifiers import CODE, ENDINGS, PASSWORD_NAME, SECRET, TRANSPARENT, kind_of
-from leadglass_agent.redaction.liberal import is_loosely_said
+from leadglass_agent.redaction.liberal import has_number, is_in_quotes, is_loosely_said, phrase_end
 from leadglass_agent.redaction.randomness import shape_of
 from leadglass_agent.redaction.run_counts import (
     CLASS,
@@ -68,6 +68,7 @@ _P: Final = 0x70
 _T: Final = 0x74
 _I: Final = 0x69
 _SPACE: Final = 0x20
+_MIN_QUOTED: Final = 10
 _LESS: Final = 0x3C
 _SENTENCE_END: Final = table(b".!?*")
 _MARKS: Final = table(b"*_-#!?$@&^.~+%")
@@ -133,6 +134,7 @@ def strict_stretch(  # noqa: C901, PLR0912 - one walk, without a call for each w
             if kinds & IS_DIGIT != 0:
                 if (
                     line.secret_kind == CODE
+                    or line.asked_for_code
                     or (end - start >= _LONG_NUMBER and kinds == IS_DIGIT)
                     or (kind == 0 and end - start <= _MAX_CODE)
                 ):
@@ -143,7 +145,7 @@ def strict_stretch(  # noqa: C901, PLR0912 - one walk, without a call for each w
         if (
             kinds & _NO_WORD == 0
             and end - start < _LONG_WORD
-            and (kinds != _CAMEL or line.secret_end < 0)
+            and (kinds != _CAMEL or (line.secret_end < 0 and mode != LIBERAL))
             and (data[start] != _DASH)
         ):
             if end > 2 and endings[(data[end - 3] & 31) << 10 | (data[end - 2] & 31) << 5 | data[end - 1] & 31]:  # noqa: PLR2004
@@ -216,7 +218,9 @@ def strict_argument_spans(arguments: list[bytes], index: int, out: list[Span]) -
 
 def _number(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> None:
     """Masks numbers that stand beside the name of a code or, when they are long, of a secret."""
-    if line.secret_kind == CODE or end - start <= _MAX_CODE:
+    if line.asked_for_code and _BARE_CODE <= end - start <= _MAX_CODE and run_end(data, start, end, DIGIT) == end:
+        out.append(Span(start, end, _RANK, PASSWORD_LIKE))
+    elif line.secret_kind == CODE or end - start <= _MAX_CODE:
         _code(data, start, end, line, out)
     elif line.secret_end > 0 and line.secret_end == line.name_end and link(data, start, line) == LINKED:
         out.append(Span(start, end, _RANK, TOKEN_LIKE))
@@ -284,18 +288,22 @@ def _unspaced(data: bytes, start: int, cut: int, end: int, line: Line, out: list
 def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> int:
     """Decides whether a run is masked; gives the place to go on from."""
     shape = shape_of(data, start, end)
-    if line.mode == PRECISE and shape < PASSWORD and (shape != COUNTED or line.secret_end < 0):
-        return end
-    if line.mode == PRECISE and ((shape == SHORT and line.secret_end < 0) or (start > 0 and data[start - 1] == _LESS)):
+    if line.mode == PRECISE and not _is_precise(data, start, end, shape, line):
         return end
     if shape <= WEAK and line.secret_kind == PASSWORD_NAME and line.secret_end <= start:
         stop = _plain_password_end(data, start, end, line)
         if stop >= end and _is_no_name(data, start, end) and not is_harmless(data[start:stop]):
             out.append(Span(start, stop, _RANK, PASSWORD_LIKE))
             return stop
-    if line.mode == LIBERAL and shape <= WEAK and line.secret_end >= 0 and is_loosely_said(data, start, end, line):
-        out.append(Span(start, end, _RANK, PASSWORD_LIKE))
-        return end
+    if line.mode != EXPECTANT and shape <= WEAK and line.secret_end >= 0 and line.secret_end <= start:
+        if line.mode == LIBERAL:
+            phrase = phrase_end(data, start, end, line)
+            if phrase > end:
+                out.append(Span(start, phrase, _RANK, PASSWORD_LIKE))
+                return phrase
+        if is_loosely_said(data, start, end, line):
+            out.append(Span(start, end, _RANK, PASSWORD_LIKE))
+            return end
     if shape == PLAIN:
         return end
     if shape in (RANDOM, DIGEST) and is_public(data, start):
@@ -309,6 +317,17 @@ def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> in
         return end
     out.append(Span(begin, stop, _RANK, PASSWORD_LIKE if shape in (PASSWORD, WEAK) else TOKEN_LIKE))
     return stop
+
+
+def _is_precise(data: bytes, start: int, end: int, shape: int, line: Line) -> bool:
+    """Says whether a run may be masked where only what is certain is: by its shape, or by its line and quotes as well."""
+    if start > 0 and data[start - 1] == _LESS:
+        return False
+    if shape in (PASSWORD, RANDOM):
+        return True
+    if line.secret_end >= 0 and (shape in (COUNTED, SHORT) or line.secret_kind == PASSWORD_NAME):
+        return True
+    return shape in (SHORT, WEAK) and end - start >= _MIN_QUOTED and is_in_quotes(data, start, end) and has_number(data, start, end)
 
 
 def _may_be_reference(value: bytes) -> bool:

@@ -66,6 +66,9 @@ _ENDINGS_OF_PROSE: Final = tuple(
 )
 _CLOSE: Final = table(b".!\"'`)}]> \t" + bytes((0xC2, 0xBB, 0xE2, 0x80, 0x9D, 0x99)))
 _MAX_CLOSE: Final = 4
+# Outside of logs these speak of a password, too.
+_ACCESSES: Final = frozenset((b"wifi", b"wlan", b"ssid", b"creds", b"zugang", b"zugangsdaten", b"login", b"logins"))
+_NETWORKS: Final = frozenset((b"wifi", b"wlan", b"wi-fi", b"wpa", b"wpa2", b"wep", b"network", b"guest"))
 _PUBLIC_OWNERS: Final = frozenset((b"public", b"host", b"primary", b"foreign"))
 _CODE_OWNERS: Final = frozenset(
     b"pin door login security access verification otp unlock activation confirmation time backup gate alarm safe"
@@ -91,10 +94,12 @@ _MEDIA: Final = (b"data:image/", b"data:font/", b"data:audio/", b"data:video/", 
 class Line:
     """What stood before a run of bytes on its line."""
 
-    __slots__ = ("mode", "name_end", "name_start", "secret_end", "secret_kind", "sought_to")
+    __slots__ = ("asked_for_code", "mode", "name_end", "name_start", "secret_end", "secret_kind", "sought_to")
 
     def __init__(self, mode: int = EXPECTANT) -> None:
         self.mode = mode
+        # Whether the line before spoke of a code: > what was the pin again?
+        self.asked_for_code = False
         self.name_start: i64 = 0
         self.name_end: i64 = 0
         self.secret_end: i64 = -1
@@ -115,6 +120,7 @@ def end_line(data: bytes, position: int, line: Line) -> None:
             between += 1
         if between == position and position - line.secret_end <= _MAX_GAP and data[position] != 0:
             return
+    line.asked_for_code = line.mode == LIBERAL and line.secret_kind == CODE
     line.secret_end = -1
     line.secret_kind = ANY
     line.name_end = line.name_start = position + 1
@@ -131,6 +137,9 @@ def note(data: bytes, start: int, end: int, line: Line) -> None:
     """Remembers a word for a secret."""
     word = data[max(start, end - _MAX_NAME) : end]
     kind = kind_of(word)
+    if line.mode != EXPECTANT:
+        if word.lower() in _ACCESSES or (word.lower() in (b"key", b"keys") and line.name(data).lower() in _NETWORKS):
+            kind = PASSWORD_NAME
     if kind in (SECRET, CODE, PASSWORD_NAME):
         if word == b"key" and line.name(data).lower() in _PUBLIC_OWNERS:
             return

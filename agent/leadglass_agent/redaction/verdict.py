@@ -47,6 +47,8 @@ def is_wanted(  # noqa: PLR0911 - one row for each ground
     """Decides about a run that is not plain."""
     linked = link(data, start, line)
     kind = kind_of(line.name(data)) if linked != APART else ANY
+    if line.mode == LIBERAL and linked != LINKED:
+        return end - start >= _MIN_WEAK
     if kind == IDENTIFIER and (linked == LINKED or shape < COUNTED or shape == RANDOM):
         return False
     if kind == THING and shape != RANDOM and (linked == LINKED or shape < COUNTED):
