@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _MIN_MIXED: Final = 5
 _MAX_PHRASE: Final = 160
+_MIN_GROUPS: Final = 3
+_MIN_GROUP: Final = 4
+_MAX_GROUP: Final = 8
 _MIN_CERTAIN: Final = 8
 _LEAST_LINKED: Final = 2
 _LEAST_SAID: Final = 3
@@ -32,7 +35,7 @@ _CLOSE: Final = table(b" \t.,;!)\"'`*]" + bytes(range(0x80, 0x100)))
 _MARKS: Final = table(b".-_+~")
 _LOWER: Final = table(LOWER)
 _WORDS: Final = table(LOWER + b" ")
-_COPULAS: Final = frozenset((b"", b"is", b"was", b"are", b"ist", b"lautet", b"est", b"es", b"is now", b"set to"))
+_COPULAS: Final = frozenset((b"", b"is", b"was", b"are", b"ist", b"lautet", b"est", b"es", b"is now", b"set to", b"with", b"c'est", b"jest"))
 
 
 def has_number(data: bytes, start: int, end: int) -> bool:
@@ -43,6 +46,17 @@ def has_number(data: bytes, start: int, end: int) -> bool:
 def is_in_quotes(data: bytes, start: int, end: int) -> bool:
     """Says whether a run fills a string in quotes."""
     return start > 0 and end < len(data) and QUOTE[data[start - 1]] != 0 and data[end] == data[start - 1]
+
+
+def is_grouped(text: bytes) -> bool:
+    """Says whether it is a code in groups of one length that dashes part: ABCD-EFGH-IJKL, 123456-234567-345678."""
+    groups = text.split(b"-")
+    if len(groups) < _MIN_GROUPS or not _MIN_GROUP <= len(groups[0]) <= _MAX_GROUP:
+        return False
+    for group in groups:
+        if len(group) != len(groups[0]) or not group.isalnum() or group != group.upper():
+            return False
+    return True
 
 
 def phrase_end(data: bytes, start: int, end: int, line: Line) -> int:
@@ -57,7 +71,8 @@ def phrase_end(data: bytes, start: int, end: int, line: Line) -> int:
     while stop > end and BLANK[data[stop - 1]]:
         stop -= 1
     ends_line = stop >= len(data) or LINE_END[data[stop]] != 0 or QUOTE[data[stop]] != 0 or data[stop] == _DOT
-    if stop > end and ends_line and is_phrase(data[start:stop], _LEAST_LINKED if is_linked else _LEAST_SAID):
+    least = _LEAST_LINKED if is_linked and line.mode == LIBERAL else _LEAST_SAID
+    if stop > end and ends_line and is_phrase(data[start:stop], least):
         return stop
     return end
 

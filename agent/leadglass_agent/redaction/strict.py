@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from leadglass_agent.redaction.entries import is_entry
 from leadglass_agent.redaction.findings import RuleId
 from leadglass_agent.redaction.harmless import is_harmless
-from leadglass_agent.redaction.identifiers import CODE, ENDINGS, PASSWORD_NAME, SECRET, TRANSPARENT, kind_of
-from leadglass_agent.redaction.liberal import has_number, is_in_quotes, is_loosely_said, phrase_end
+from leadglass_agent.redaction.identifiers import ACCOUNT, CODE, ENDINGS, PASSWORD_NAME, SECRET, TRANSPARENT, kind_of
+from leadglass_agent.redaction.liberal import has_number, is_grouped, is_in_quotes, is_loosely_said, phrase_end
 from leadglass_agent.redaction.randomness import shape_of
 from leadglass_agent.redaction.run_counts import (
     CLASS,
@@ -31,6 +31,7 @@ from leadglass_agent.redaction.surroundings import (
     SILENT,
     Line,
     end_line,
+    is_account,
     is_named,
     is_public,
     is_said,
@@ -296,12 +297,12 @@ def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> in
             out.append(Span(start, stop, _RANK, PASSWORD_LIKE))
             return stop
     if line.mode != EXPECTANT and shape <= WEAK and line.secret_end >= 0 and line.secret_end <= start:
-        if line.mode == LIBERAL:
+        if line.mode == LIBERAL or line.secret_kind == PASSWORD_NAME:
             phrase = phrase_end(data, start, end, line)
             if phrase > end:
                 out.append(Span(start, phrase, _RANK, PASSWORD_LIKE))
                 return phrase
-        if is_loosely_said(data, start, end, line):
+        if is_loosely_said(data, start, end, line) or is_grouped(data[start:end]):
             out.append(Span(start, end, _RANK, PASSWORD_LIKE))
             return end
     if shape == PLAIN:
@@ -327,7 +328,11 @@ def _is_precise(data: bytes, start: int, end: int, shape: int, line: Line) -> bo
         return True
     if line.secret_end >= 0 and (shape in (COUNTED, SHORT) or line.secret_kind == PASSWORD_NAME):
         return True
-    return shape in (SHORT, WEAK) and end - start >= _MIN_QUOTED and is_in_quotes(data, start, end) and has_number(data, start, end)
+    if line.secret_end >= 0 and shape == PLAIN:
+        return is_grouped(data[start:end])
+    if shape == COUNTED:
+        return is_account(data, start, end, line) or kind_of(line.name(data)) == ACCOUNT
+    return shape == SHORT and end - start >= _MIN_QUOTED and is_in_quotes(data, start, end) and has_number(data, start, end)
 
 
 def _may_be_reference(value: bytes) -> bool:

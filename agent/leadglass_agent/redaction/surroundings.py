@@ -69,6 +69,9 @@ _MAX_CLOSE: Final = 4
 # Outside of logs these speak of a password, too.
 _ACCESSES: Final = frozenset((b"wifi", b"wlan", b"ssid", b"creds", b"zugang", b"zugangsdaten", b"login", b"logins"))
 _NETWORKS: Final = frozenset((b"wifi", b"wlan", b"wi-fi", b"wpa", b"wpa2", b"wep", b"network", b"guest"))
+_COUNTED_CODES: Final = frozenset(
+    b"error status exit return response zip postal country area source http result reason op key char vendor".split()
+)
 _PUBLIC_OWNERS: Final = frozenset((b"public", b"host", b"primary", b"foreign"))
 _CODE_OWNERS: Final = frozenset(
     b"pin door login security access verification otp unlock activation confirmation time backup gate alarm safe"
@@ -138,7 +141,9 @@ def note(data: bytes, start: int, end: int, line: Line) -> None:
     word = data[max(start, end - _MAX_NAME) : end]
     kind = kind_of(word)
     if line.mode != EXPECTANT:
-        if word.lower() in _ACCESSES or (word.lower() in (b"key", b"keys") and line.name(data).lower() in _NETWORKS):
+        if line.mode == LIBERAL and word.lower() == b"code" and line.name(data).lower() not in _COUNTED_CODES:
+            kind = CODE
+        elif word.lower() in _ACCESSES or (word.lower() in (b"key", b"keys") and line.name(data).lower() in _NETWORKS):
             kind = PASSWORD_NAME
     if kind in (SECRET, CODE, PASSWORD_NAME):
         if word == b"key" and line.name(data).lower() in _PUBLIC_OWNERS:
