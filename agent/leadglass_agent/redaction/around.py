@@ -43,6 +43,25 @@ def read_around(data: bytes, spans: list[Span]) -> None:
     spans.extend(found)
 
 
+def apart(spans: list[Span], count: int) -> list[Span]:
+    """Gives the first `count` spans, and of the others those that overlap none of them: what a rule names is certain."""
+    if count == 0 or count == len(spans):
+        return spans
+    certain = sorted([span.start << 32 | span.end for span in spans[:count]])
+    others = sorted([spans[index].start << 32 | index for index in range(count, len(spans))])
+    kept = spans[:count]
+    position = 0
+    read_to = 0
+    for other in others:
+        span = spans[other & 0xFFFFFFFF]
+        while position < count and certain[position] >> 32 < span.end:
+            read_to = max(read_to, certain[position] & 0xFFFFFFFF)
+            position += 1
+        if read_to <= span.start:
+            kept.append(span)
+    return kept
+
+
 def _paragraph_start(data: bytes, start: int) -> int:
     floor = max(0, start - _REACH_BACK)
     position = start

@@ -130,7 +130,7 @@ def is_label(value: bytes) -> bool:
             continue
         if not bare.replace(b"-", b"").replace(b"'", b"").isalpha() and bare.isascii():
             return False  # and no word of another script
-        if bare.decode("utf-8", "replace") in SECRET_WORDS:
+        if bare == b"key" or bare.decode("utf-8", "replace") in SECRET_WORDS:
             named = True
     return named or value[-1:] in b"?:.!" or value.endswith(b"\xe2\x80\xa6")
 

@@ -54,7 +54,7 @@ _IDENTIFIER_WORDS: Final = frozenset(
     b" index partition thread nonce iv kid arn objectid mac address addr queue msgid messageid public publickey"
     b" pubkey pub pubkeys tag subnet vpc sg eni ami sku oid pin_sha256 spki h1 bh xid zxid cxid lsn gtid seq"
     b" sequence contract magnet btih ipfs urn lineage appid bundle hwid ulid callid unique_id tracking ticket"
-    b" snapshot migration asset chunk identifier tracestate traceparent clientid userid requestid traceid spanid"
+    b" snapshot migration asset chunk identifier tracestate traceparent clientid n userid requestid traceid spanid"
     b" if-none-match none-match match".split()
 )
 _PLAIN_WORDS: Final = frozenset(

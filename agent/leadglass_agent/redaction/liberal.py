@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.redaction.harmless import is_harmless
 from leadglass_agent.redaction.identifiers import ANY, CODE, IDENTIFIER, PASSWORD_NAME, SECRET, THING, kind_of
+from leadglass_agent.redaction.password_words import is_structured
 from leadglass_agent.redaction.phrases import is_phrase, is_prose_word
 from leadglass_agent.redaction.surroundings import LIBERAL, LINKED, link
 from leadglass_agent.redaction.tables import ALNUM, BLANK, DIGIT, LINE_END, LOWER, QUOTE, run_end, run_start, table
@@ -92,7 +93,7 @@ def is_loosely_said(data: bytes, start: int, end: int, line: Line) -> bool:
     if digits == length or run_end(data, start, end, _MARKS) > start:
         return False
     if digits > 0 and line.mode == LIBERAL:
-        return length >= _MIN_MIXED and b"." not in text
+        return length >= _MIN_MIXED and b"." not in text and not is_structured(text) and not text.startswith(b"0x")
     if digits > 0 and line.secret_kind == PASSWORD_NAME and length >= _MIN_CERTAIN:
         return is_in_quotes(data, start, end) or end >= len(data) or LINE_END[data[end]] != 0
     if line.mode != LIBERAL:

@@ -108,7 +108,7 @@ def _scan(
                 break
             if QUOTE[data[position]] and data[position - 1 if position > 0 else 0] == 0x20:
                 first, last, _quoted = quoted_value(data, position)
-                if first > 0 and _is_quoted_password(data, first, last, name_end):
+                if first > 0 and least < PASSWORD and _is_quoted_password(data, first, last, name_end):
                     out.append(Span(first, last, _RANK, rule_id))
                     return last
             position += 1

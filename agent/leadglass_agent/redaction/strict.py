@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.redaction.entries import is_entry
@@ -70,7 +71,12 @@ _T: Final = 0x74
 _I: Final = 0x69
 _SPACE: Final = 0x20
 _MIN_QUOTED: Final = 10
+_MAX_TOKEN: Final = 100
 _LESS: Final = 0x3C
+_BRACE: Final = 0x7B
+_BACKSLASH: Final = 0x5C
+_GZIP: Final = b"\x1f\x8b"
+_PRINTABLE: Final = table(bytes(range(0x20, 0x7F)) + b"\t\r\n")
 _SENTENCE_END: Final = table(b".!?*")
 _MARKS: Final = table(b"*_-#!?$@&^.~+%")
 _REFERENCE_MARKS: Final = table(b"${}<>[]()|:")
@@ -258,6 +264,7 @@ def _run(  # noqa: C901, PLR0911 - one row for each form that needs no shape
         and start - line.secret_end <= _NEAR
         and data[start] != _DASH
         and data.count(b"-", start, stop) > 1
+        and not is_harmless(data[start:stop])
         and (line.secret_kind == PASSWORD_NAME or data.startswith(b" is ", start - 4))
     ):
         out.append(Span(start, stop, _RANK, PASSWORD_LIKE))  # correct-horse-battery
@@ -267,7 +274,7 @@ def _run(  # noqa: C901, PLR0911 - one row for each form that needs no shape
     if data[start] == _DASH and data[start + 1] == _P and (start == 0 or _PAIR_START[data[start - 1]]):
         # mysql -psecret
         shape = shape_of(data, start + 2, stop)
-        if shape >= PASSWORD or (shape == WEAK and kinds & IS_SIGN):
+        if (shape >= PASSWORD or (shape == WEAK and kinds & IS_SIGN)) and not is_harmless(data[start + 2 : stop]):
             out.append(Span(start + 2, _extended(data, start + 2, stop, shape), _RANK, PASSWORD_LIKE))
             return max(end, out[-1].end)
     return max(end, _judge(data, start, stop, line, out))
@@ -289,13 +296,8 @@ def _unspaced(data: bytes, start: int, cut: int, end: int, line: Line, out: list
 def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> int:
     """Decides whether a run is masked; gives the place to go on from."""
     shape = shape_of(data, start, end)
-    if line.mode == PRECISE and not _is_precise(data, start, end, shape, line):
+    if line.mode != EXPECTANT and _REFERENCE_MARKS[data[start - 1 if start > 0 else 0]] and _is_reference_before(data, start):
         return end
-    if shape <= WEAK and line.secret_kind == PASSWORD_NAME and line.secret_end <= start:
-        stop = _plain_password_end(data, start, end, line)
-        if stop >= end and _is_no_name(data, start, end) and not is_harmless(data[start:stop]):
-            out.append(Span(start, stop, _RANK, PASSWORD_LIKE))
-            return stop
     if line.mode != EXPECTANT and shape <= WEAK and line.secret_end >= 0 and line.secret_end <= start:
         if line.mode == LIBERAL or line.secret_kind == PASSWORD_NAME:
             phrase = phrase_end(data, start, end, line)
@@ -305,6 +307,13 @@ def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> in
         if is_loosely_said(data, start, end, line) or is_grouped(data[start:end]):
             out.append(Span(start, end, _RANK, PASSWORD_LIKE))
             return end
+    if line.mode == PRECISE and not _is_precise(data, start, end, shape, line):
+        return end
+    if (shape <= WEAK if line.mode != PRECISE else shape == WEAK) and line.secret_kind == PASSWORD_NAME and line.secret_end <= start:
+        stop = _plain_password_end(data, start, end, line)
+        if stop >= end and _is_no_name(data, start, end) and not is_harmless(data[start:stop]):
+            out.append(Span(start, stop, _RANK, PASSWORD_LIKE))
+            return stop
     if shape == PLAIN:
         return end
     if shape in (RANDOM, DIGEST) and is_public(data, start):
@@ -320,13 +329,31 @@ def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> in
     return stop
 
 
+def _is_reference_before(data: bytes, start: int) -> bool:
+    """Says whether a run stands in the braces of a reference: ${NAME}."""
+    return start > 1 and data[start - 1] == _BRACE and data[start - 2] in b"$%{#"
+
+
+def _is_text(data: bytes, start: int, end: int) -> bool:
+    """Says whether a run is base64 of a readable text, in which the rules found nothing."""
+    try:
+        decoded = binascii.a2b_base64(data[start:end] + b"==")
+    except binascii.Error:
+        return False
+    return decoded[:2] == _GZIP or (len(decoded) > 0 and run_end(decoded, 0, len(decoded), _PRINTABLE) == len(decoded))
+
+
 def _is_precise(data: bytes, start: int, end: int, shape: int, line: Line) -> bool:
     """Says whether a run may be masked where only what is certain is: by its shape, or by its line and quotes as well."""
-    if start > 0 and data[start - 1] == _LESS:
+    if start > 0 and (data[start - 1] == _LESS or data[start - 1] == _BACKSLASH):
         return False
-    if shape in (PASSWORD, RANDOM):
+    if shape == RANDOM:
+        # Longer ones are texts in base64; a line of a certificate is not as long.
+        stop = run_end(data, end, min(len(data), end + _MAX_TOKEN), BASE64)
+        return stop - start <= _MAX_TOKEN and not data.startswith(b"MII", start) and not _is_text(data, start, stop)
+    if shape == PASSWORD:
         return True
-    if line.secret_end >= 0 and (shape in (COUNTED, SHORT) or line.secret_kind == PASSWORD_NAME):
+    if line.secret_end >= 0 and (shape in (COUNTED, SHORT) or (shape == WEAK and line.secret_kind == PASSWORD_NAME)):
         return True
     if line.secret_end >= 0 and shape == PLAIN:
         return is_grouped(data[start:end])

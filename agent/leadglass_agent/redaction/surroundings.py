@@ -97,12 +97,14 @@ _MEDIA: Final = (b"data:image/", b"data:font/", b"data:audio/", b"data:video/", 
 class Line:
     """What stood before a run of bytes on its line."""
 
-    __slots__ = ("asked_for_code", "mode", "name_end", "name_start", "secret_end", "secret_kind", "sought_to")
+    __slots__ = ("asked_for_code", "mode", "name_end", "name_start", "public_end", "secret_end", "secret_kind", "sought_to")
 
     def __init__(self, mode: int = EXPECTANT) -> None:
         self.mode = mode
         # Whether the line before spoke of a code: > what was the pin again?
         self.asked_for_code = False
+        # The end of the last name of a public key.
+        self.public_end: i64 = -1
         self.name_start: i64 = 0
         self.name_end: i64 = 0
         self.secret_end: i64 = -1
@@ -147,6 +149,7 @@ def note(data: bytes, start: int, end: int, line: Line) -> None:
             kind = PASSWORD_NAME
     if kind in (SECRET, CODE, PASSWORD_NAME):
         if word == b"key" and line.name(data).lower() in _PUBLIC_OWNERS:
+            line.public_end = end
             return
         if word == b"code" and start - line.name_end == 1 and line.name(data).lower() in _CODE_OWNERS:
             kind = CODE

@@ -47,7 +47,9 @@ def is_wanted(  # noqa: PLR0911 - one row for each ground
     """Decides about a run that is not plain."""
     linked = link(data, start, line)
     kind = kind_of(line.name(data)) if linked != APART else ANY
-    if line.mode == LIBERAL and linked != LINKED:
+    if line.public_end == line.name_end and linked != APART:
+        return False
+    if line.mode == LIBERAL and linked != LINKED and (kind != IDENTIFIER or shape == PASSWORD):
         return end - start >= _MIN_WEAK
     if kind == IDENTIFIER and (linked == LINKED or shape < COUNTED or shape == RANDOM):
         return False
