@@ -31,7 +31,13 @@ class Context:
 
 
 CONTEXTS: Final = (
-    Context((rb"://[^\s\"'<>@]*@", rb"://[^\s\"'@/<>]{1,64}<[^\s\"'@/]*@",), confirm_userinfo),
+    Context(
+        (
+            rb"://[^\s\"'<>@]*@",
+            rb"://[^\s\"'@/<>]{1,64}<[^\s\"'@/]*@",
+        ),
+        confirm_userinfo,
+    ),
     Context((rb"@(?:tcp|unix)\(",), confirm_driver_address),
     Context((rb"private key(?: block)?-----", rb"private key ----"), confirm_private_key),
     Context(

@@ -27,7 +27,12 @@ def is_entry(data: bytes, start: int) -> bool:
             digits += 1
         else:
             if byte == _COLON:
-                if digits in (1, 2) and position + 2 < len(data) and DIGIT[data[position + 1]] and DIGIT[data[position + 2]]:
+                if (
+                    digits in (1, 2)
+                    and position + 2 < len(data)
+                    and DIGIT[data[position + 1]]
+                    and DIGIT[data[position + 2]]
+                ):
                     return True
             elif LINE_END[byte]:
                 break

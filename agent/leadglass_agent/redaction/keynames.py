@@ -110,7 +110,9 @@ _WORDS: Final = {
     **dict.fromkeys(("verifier", "csrf", "xsrf", "csrfmiddlewaretoken"), _WEAK_TOKEN),
     **dict.fromkeys(("hmac", "encrypt"), _WEAK_KEY),
     "connstring": _CONNECTION,
-    **dict.fromkeys(("キー", "鍵", "schlüssel", "schluessel", "klucz", "chiave", "ключ", "sleutel", "nyckel"), _WEAK_KEY),
+    **dict.fromkeys(
+        ("キー", "鍵", "schlüssel", "schluessel", "klucz", "chiave", "ключ", "sleutel", "nyckel"), _WEAK_KEY
+    ),
     "auth": _WEAK_CREDENTIAL,
     "sig": _QUERY_SIGNATURE,
 }
@@ -144,10 +146,13 @@ def _classify(key: bytes) -> SecretName | None:
     if not name.isascii() and name.lower() in _WORDS:
         return _WORDS[name.lower()]  # the signs of some scripts are no letters of a word
     words = [word.lower() for word in _WORD.findall(name)]
-    while len(words) > 1 and (
-        words[-1].isdigit()
-        or (words[-1] in ("in", "out") and words[-2] in VOCABULARY.passwords)  # of CHAP, in either direction
-        or (words[-1] in VOCABULARY.neutral_suffixes and tuple(words[-2:]) not in _PAIRS)
+    while (
+        len(words) > 1
+        and (
+            words[-1].isdigit()
+            or (words[-1] in ("in", "out") and words[-2] in VOCABULARY.passwords)  # of CHAP, in either direction
+            or (words[-1] in VOCABULARY.neutral_suffixes and tuple(words[-2:]) not in _PAIRS)
+        )
     ):
         words.pop()
     if not words:

@@ -36,7 +36,9 @@ _CLOSE: Final = table(b" \t.,;!)\"'`*]" + bytes(range(0x80, 0x100)))
 _MARKS: Final = table(b".-_+~")
 _LOWER: Final = table(LOWER)
 _WORDS: Final = table(LOWER + b" ")
-_COPULAS: Final = frozenset((b"", b"is", b"was", b"are", b"ist", b"lautet", b"est", b"es", b"is now", b"set to", b"with", b"c'est", b"jest"))
+_COPULAS: Final = frozenset(
+    (b"", b"is", b"was", b"are", b"ist", b"lautet", b"est", b"es", b"is now", b"set to", b"with", b"c'est", b"jest")
+)
 
 
 def has_number(data: bytes, start: int, end: int) -> bool:

@@ -123,7 +123,9 @@ def _scan(
             kind = classes[data[position]]
         if (
             kinds & _LETTERS != 0
-            and (kinds & (IS_DIGIT | IS_SIGN) != 0 or (kinds & _LETTERS == _LETTERS and position - start >= _MIN_RANDOM))
+            and (
+                kinds & (IS_DIGIT | IS_SIGN) != 0 or (kinds & _LETTERS == _LETTERS and position - start >= _MIN_RANDOM)
+            )
             and position - start >= _MIN_PASSWORD
         ):
             if line is None:

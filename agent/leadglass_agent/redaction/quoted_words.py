@@ -86,4 +86,3 @@ def read_cookie_jar(data: bytes, end: int, out: list[Span]) -> None:
     text = data[name_end + 1 : stop]
     if len(text) >= 2 * _MIN_SECRET and is_password(text, expected=True) and b"\t" not in text:
         out.append(Span(name_end + 1, stop, READER_RANK, _COOKIE))
-

@@ -67,7 +67,15 @@ _ORACLE: Final = (
 _ACCESSES: Final = (
     *(rb"\bcreds\b", rb"\blogins?: ", rb"\blogins? (?:is|for|as|with|data|details|works) ", rb"log in as "),
     *(rb"logg?(?:ed)? ?in with ", rb"sign in (?:as|with) "),
-    *(rb"\bwi-?fi\b", rb"\bwlan\b", rb"\bssid\b", rb"\badmin ?[/:-] ?", rb"\broot ?[/:-] ?", rb"zugang", rb"daten nochmal"),
+    *(
+        rb"\bwi-?fi\b",
+        rb"\bwlan\b",
+        rb"\bssid\b",
+        rb"\badmin ?[/:-] ?",
+        rb"\broot ?[/:-] ?",
+        rb"zugang",
+        rb"daten nochmal",
+    ),
     *(rb"(?:smtp|imap|ftp|vpn|ssh|db|database) (?:login|account|access|user|daten)\b", rb"account "),
 )
 _QUOTED_PROGRAMS: Final = tuple(

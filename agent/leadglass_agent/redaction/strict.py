@@ -74,6 +74,7 @@ _MIN_QUOTED: Final = 10
 _MAX_TOKEN: Final = 100
 _LESS: Final = 0x3C
 _BRACE: Final = 0x7B
+_U: Final = 0x75
 _BACKSLASH: Final = 0x5C
 _GZIP: Final = b"\x1f\x8b"
 _PRINTABLE: Final = table(bytes(range(0x20, 0x7F)) + b"\t\r\n")
@@ -274,7 +275,9 @@ def _run(  # noqa: C901, PLR0911 - one row for each form that needs no shape
     if data[start] == _DASH and data[start + 1] == _P and (start == 0 or _PAIR_START[data[start - 1]]):
         # mysql -psecret
         shape = shape_of(data, start + 2, stop)
-        if (shape >= PASSWORD or (shape == WEAK and kinds & IS_SIGN)) and not is_harmless(data[start + 2 : stop]):
+        if is_harmless(data[start + 2 : stop]):
+            return end
+        if shape >= PASSWORD or (shape == WEAK and kinds & IS_SIGN):
             out.append(Span(start + 2, _extended(data, start + 2, stop, shape), _RANK, PASSWORD_LIKE))
             return max(end, out[-1].end)
     return max(end, _judge(data, start, stop, line, out))
@@ -295,8 +298,18 @@ def _unspaced(data: bytes, start: int, cut: int, end: int, line: Line, out: list
 
 def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> int:
     """Decides whether a run is masked; gives the place to go on from."""
+    if start > 0 and data[start - 1] == _BACKSLASH and data[start] == _U:
+        return end  # an escaped letter
     shape = shape_of(data, start, end)
-    if line.mode != EXPECTANT and _REFERENCE_MARKS[data[start - 1 if start > 0 else 0]] and _is_reference_before(data, start):
+    if line.mode != EXPECTANT and shape < PASSWORD and end < len(data) and data[end] in b"=:":
+        return end  # a name
+    if line.mode == PRECISE and shape == SHORT and end < len(data) and data[end] == _EQUALS:
+        return end
+    if (
+        line.mode != EXPECTANT
+        and _REFERENCE_MARKS[data[start - 1 if start > 0 else 0]]
+        and _is_reference_before(data, start)
+    ):
         return end
     if line.mode != EXPECTANT and shape <= WEAK and line.secret_end >= 0 and line.secret_end <= start:
         if line.mode == LIBERAL or line.secret_kind == PASSWORD_NAME:
@@ -309,7 +322,11 @@ def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> in
             return end
     if line.mode == PRECISE and not _is_precise(data, start, end, shape, line):
         return end
-    if (shape <= WEAK if line.mode != PRECISE else shape == WEAK) and line.secret_kind == PASSWORD_NAME and line.secret_end <= start:
+    if (
+        (shape <= WEAK if line.mode != PRECISE else shape == WEAK)
+        and line.secret_kind == PASSWORD_NAME
+        and line.secret_end <= start
+    ):
         stop = _plain_password_end(data, start, end, line)
         if stop >= end and _is_no_name(data, start, end) and not is_harmless(data[start:stop]):
             out.append(Span(start, stop, _RANK, PASSWORD_LIKE))
@@ -336,8 +353,9 @@ def _is_reference_before(data: bytes, start: int) -> bool:
 
 def _is_text(data: bytes, start: int, end: int) -> bool:
     """Says whether a run is base64 of a readable text, in which the rules found nothing."""
+    first = run_start(data, start, max(0, start - _MAX_TOKEN), BASE64)
     try:
-        decoded = binascii.a2b_base64(data[start:end] + b"==")
+        decoded = binascii.a2b_base64(data[first:end] + b"==")
     except binascii.Error:
         return False
     return decoded[:2] == _GZIP or (len(decoded) > 0 and run_end(decoded, 0, len(decoded), _PRINTABLE) == len(decoded))
@@ -352,14 +370,19 @@ def _is_precise(data: bytes, start: int, end: int, shape: int, line: Line) -> bo
         stop = run_end(data, end, min(len(data), end + _MAX_TOKEN), BASE64)
         return stop - start <= _MAX_TOKEN and not data.startswith(b"MII", start) and not _is_text(data, start, stop)
     if shape == PASSWORD:
-        return True
+        return end - start < _LONG_WORD or not _is_text(data, start, end)
     if line.secret_end >= 0 and (shape in (COUNTED, SHORT) or (shape == WEAK and line.secret_kind == PASSWORD_NAME)):
         return True
     if line.secret_end >= 0 and shape == PLAIN:
         return is_grouped(data[start:end])
     if shape == COUNTED:
         return is_account(data, start, end, line) or kind_of(line.name(data)) == ACCOUNT
-    return shape == SHORT and end - start >= _MIN_QUOTED and is_in_quotes(data, start, end) and has_number(data, start, end)
+    return (
+        shape == SHORT
+        and end - start >= _MIN_QUOTED
+        and is_in_quotes(data, start, end)
+        and has_number(data, start, end)
+    )
 
 
 def _may_be_reference(value: bytes) -> bool:

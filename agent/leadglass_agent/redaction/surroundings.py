@@ -97,7 +97,16 @@ _MEDIA: Final = (b"data:image/", b"data:font/", b"data:audio/", b"data:video/", 
 class Line:
     """What stood before a run of bytes on its line."""
 
-    __slots__ = ("asked_for_code", "mode", "name_end", "name_start", "public_end", "secret_end", "secret_kind", "sought_to")
+    __slots__ = (
+        "asked_for_code",
+        "mode",
+        "name_end",
+        "name_start",
+        "public_end",
+        "secret_end",
+        "secret_kind",
+        "sought_to",
+    )
 
     def __init__(self, mode: int = EXPECTANT) -> None:
         self.mode = mode
