@@ -39,6 +39,10 @@ _REACH_BACK: Final = 64
 _MIN_PASSWORD: Final = 6
 _MIN_RANDOM: Final = 16
 _MIN_PHRASE: Final = 3
+# No word for an access asks for more of a run: a run of many such words is read once for each.
+_MAX_RUN: Final = 1024
+_SPACE: Final = 0x20
+_BEYOND: Final = 0x80
 _MOST: Final = 2
 _LETTERS: Final = IS_LOWER | IS_UPPER
 _MAX_QUOTED: Final = 160
@@ -86,13 +90,13 @@ def read_access(data: bytes, end: int, out: list[Span]) -> None:
     _scan(data, end, min(len(data), end + _REACH), end, end, PASSWORD, _CREDENTIAL, out)
 
 
-def _scan(
+def _scan(  # noqa: C901 - one walk, without a call for each byte
     data: bytes, begin: int, stop: int, name_from: int, name_to: int, least: int, rule_id: RuleId, out: list[Span]
 ) -> int:
     """Looks at each run of the stretch that may be a password; gives the place where the line or the stretch ends."""
     position: i64 = begin
     limit: i64 = stop
-    length: i64 = len(data)
+    length: i64 = min(len(data), stop + _MAX_RUN)
     classes = CLASS
     line: Line | None = None
     start: i64 = 0
@@ -106,7 +110,7 @@ def _scan(
         if kind == 0:
             if LINE_END[data[position]]:
                 break
-            if QUOTE[data[position]] and data[position - 1 if position > 0 else 0] == 0x20:
+            if QUOTE[data[position]] and data[position - 1 if position > 0 else 0] == _SPACE:
                 first, last, _quoted = quoted_value(data, position)
                 if first > 0 and least < PASSWORD and _is_quoted_password(data, first, last, name_end):
                     out.append(Span(first, last, _RANK, rule_id))
@@ -158,7 +162,7 @@ def _is_quoted_password(data: bytes, start: int, end: int, name_end: int) -> boo
 def _judge(data: bytes, start: int, end: int, least: int, rule_id: RuleId, line: Line, out: list[Span]) -> int:
     """Spans the run if it is a password; gives the place to go on from."""
     stop = end
-    while stop > start and (_TRAILING[data[stop - 1]] or data[stop - 1] >= 0x80):
+    while stop > start and (_TRAILING[data[stop - 1]] or data[stop - 1] >= _BEYOND):
         stop -= 1
     shape = shape_of(data, start, stop)
     if shape == WEAK and least == COUNTED and _has_sign(data, start, stop):
@@ -170,7 +174,7 @@ def _judge(data: bytes, start: int, end: int, least: int, rule_id: RuleId, line:
     if not _is_free(data, start, line):
         return end
     if shape == RANDOM:
-        stop = run_end(data, end, len(data), BASE64)
+        stop = run_end(data, end, min(len(data), end + _MAX_RUN), BASE64)
     text = data[start:stop]
     if is_harmless(text, quoted=True) or names_secret(text) or text in _PROMPTS:
         return end

@@ -234,7 +234,7 @@ def _number(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> N
         out.append(Span(start, end, _RANK, TOKEN_LIKE))
 
 
-def _run(  # noqa: C901, PLR0911 - one row for each form that needs no shape
+def _run(  # noqa: C901, PLR0911, PLR0912 - one row for each form that needs no shape
     data: bytes, start: int, end: int, kinds: int, line: Line, out: list[Span]
 ) -> int:
     """Reads a run that is more than a short word; gives the place to go on from."""
@@ -296,7 +296,9 @@ def _unspaced(data: bytes, start: int, cut: int, end: int, line: Line, out: list
     return end
 
 
-def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> int:
+def _judge(  # noqa: C901, PLR0911, PLR0912 - one row for each ground
+    data: bytes, start: int, end: int, line: Line, out: list[Span]
+) -> int:
     """Decides whether a run is masked; gives the place to go on from."""
     if start > 0 and data[start - 1] == _BACKSLASH and data[start] == _U:
         return end  # an escaped letter
