@@ -39,6 +39,7 @@ _TYPES: Final = frozenset(
     b"str string String &str text varchar char byte[] bytes any Any object Object secret SecretStr Optional[str]"
     b" CharSequence std::string auto var SecureString NSString const*".split()
 )
+_TYPE_INITIAL: Final = table(b"".join(word[:1] for word in _TYPES))
 _TYPE_END: Final = table(b" \t=\r\n\0")
 _TEMPLATE_HEAD: Final = table(b"<%= -")
 _LOWER_WORDS: Final = table(b"abcdefghijklmnopqrstuvwxyz ")
@@ -64,6 +65,8 @@ def read_value(data: bytes, position: int, name: Name, separator: int, walks: Wa
 
 def read_typed(data: bytes, position: int, name: Name, walks: Walks, out: list[Span]) -> bool:
     """Reads past the type of a declaration, `var password string = "x"`; says whether a type stands there."""
+    if position >= len(data) or not _TYPE_INITIAL[data[position]]:
+        return False
     end = until(data, position, min(len(data), position + _MAX_TYPE), _TYPE_END)
     if data[position:end] not in _TYPES:
         return False

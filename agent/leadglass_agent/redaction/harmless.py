@@ -72,6 +72,8 @@ _MAX_HEX_NUMBER: Final = 20
 _SUSPECT: Final = table(b"$%{<[:?(*#!&./~\\_-@+ \xe2")
 # What no generator puts into a token.
 _NO_TOKEN: Final = table(b" |{}(),<>\\")
+# What else of these begins with nothing but letters; all others need a sign that base64 has not.
+_PLUS_AND_SLASH: Final = (b"ref+", b"projects/")
 _FILLER_INITIALS: Final = table(b"*xX.#-_\xe2yYmMtTaAsSeEiIpPrRcCfF")
 
 
@@ -81,11 +83,14 @@ def is_harmless(value: bytes, *, quoted: bool = False) -> bool:  # noqa: C901 - 
     if length > _MAX_LENGTH:
         return _PUBLIC_KEY.match(value) is not None or not value.strip()
     suspect = False
+    is_base64 = True
     has_digit = False
     blank = True
     for byte in value:
         if _SUSPECT[byte]:
             suspect = True
+            if byte not in (PLUS, SLASH):
+                is_base64 = False
         elif DIGIT[byte]:
             has_digit = True
         if not SPACE[byte]:
@@ -99,6 +104,8 @@ def is_harmless(value: bytes, *, quoted: bool = False) -> bool:  # noqa: C901 - 
             return is_harmless(inner, quoted=quoted) or _is_placeholder(value, quoted=quoted)
     if not has_digit and length <= _MAX_PLAIN and value.lower() in _PLAIN_VALUES:
         return True
+    if suspect and is_base64 and has_digit and value[0] != SLASH and not value.lower().startswith(_PLUS_AND_SLASH):
+        suspect = False  # base64, and nothing that these signs could make it
     if suspect or (not has_digit and _FILLER_INITIALS[value[0]]):
         return _is_placeholder(value, quoted=quoted)
     return False

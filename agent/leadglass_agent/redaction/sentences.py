@@ -53,6 +53,9 @@ _ARTICLES: Final = frozenset(
     b"the a an your my our their his her new temporary initial current login root admin old default master one-time das"
     b" le la el verification security db database wifi user ssh vpn prod production staging test".split()
 )
+# Behind no link, a longer word than these before a name ends the look back.
+_LONGEST_BACK: Final = max(map(len, _BACK_LINKS | _ARTICLES))
+_BACK_LAST: Final = table(b"".join(word[-1:] + word[-1:].upper() for word in _BACK_LINKS | _ARTICLES))
 _SPLIT: Final = table(b" \t\r\n\0")
 _WORD_END: Final = table(b' \t\r\n\0"')
 _LETTERS: Final = table(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -89,14 +92,18 @@ def said_before(data: bytes, name_start: int, secret: SecretName, out: list[Span
     for _ in range(_MAX_BACK_WORDS):
         end = run_start(data, end, max(0, end - _MAX_BACK_BLANKS), BLANK)
         start = end
-        while start > 0 and end - start < _MAX_WORD and not _SPLIT[data[start - 1]]:
+        if not linked and (start == 0 or not _BACK_LAST[data[start - 1]]):
+            return
+        longest = _MAX_WORD if linked else _LONGEST_BACK + 1
+        while start > 0 and end - start < longest and not _SPLIT[data[start - 1]]:
             start -= 1
-        if start >= end:
+        if start >= end or (end - start > _LONGEST_BACK and not linked):
             return
-        first, last, _quoted = stripped(data, start, end)
-        if linked and _is_said_before(data, first, last, secret):
-            out.append(Span(first, last, _RANK, secret.rule_id))
-            return
+        if linked:
+            first, last, _quoted = stripped(data, start, end)
+            if _is_said_before(data, first, last, secret):
+                out.append(Span(first, last, _RANK, secret.rule_id))
+                return
         word = data[start:end].lower()
         if word in _BACK_LINKS:
             linked = True
@@ -126,7 +133,7 @@ def _said_behind(data: bytes, position: int, secret: SecretName, out: list[Span]
     by_colon = False
     for index in range(_MAX_WORDS):
         end = _word_end(data, position, limit)
-        if end <= position:
+        if end <= position or (not linked and _is_last_word(data, position, end, limit)):
             break
         # Most words are plain ones behind no verb: these are decided by their letters alone.
         if linked or run_end(data, position, end, _LETTERS) < end - 1:
@@ -147,6 +154,13 @@ def _said_behind(data: bytes, position: int, secret: SecretName, out: list[Span]
             break
         position = run_end(data, end, limit, BLANK)
     return False
+
+
+def _is_last_word(data: bytes, start: int, end: int, limit: int) -> bool:
+    """Says whether a string ends with this word and leaves nothing to say, as most messages in JSON do."""
+    if end >= limit or data[end] != DOUBLE_QUOTE or run_end(data, start, end, _LETTERS) < end:
+        return False
+    return not _LINK_INITIAL[data[start]] or data[start:end].lower() not in _LINK_WORDS
 
 
 def _is_said(  # noqa: PLR0911 - each ends a question

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
+from leadglass_agent.redaction.ahead import mask_ahead
 from leadglass_agent.redaction.findings import Finding, RedactionError, RuleId
 from leadglass_agent.redaction.mask import assembled
 from leadglass_agent.redaction.windows import Sizes, Windows
@@ -67,7 +68,7 @@ class RedactionStream:
     def _step(self, *, last: bool) -> None:
         with memoryview(self._data) as view:
             data = bytes(view[: self._cut + self._window])
-        cut, keep = self._windows.step(data, self._cut, has_nul=b"\0" in data, last=last)
+        cut, keep = self._windows.step(data, self._cut, data, last=last)
         del self._data[:keep]
         self._cut = cut - keep
         # At once, as each finding and each piece costs more memory than the text that it stands for.
@@ -91,15 +92,6 @@ def redact_whole(data: bytes, database: Database, sizes: Sizes | None = None) ->
     windows = Windows(database, sizes)
     if not isinstance(data, bytes):
         raise RedactionError
-    text: bytes | memoryview = data if len(data) <= sizes.window else memoryview(data)
-    cut = keep = 0
-    while cut < len(data) or windows.is_open:
-        stop = min(len(data), cut + sizes.window)
-        part = text if keep == 0 and stop == len(data) else text[keep:stop]
-        # The plain search comes first: it brings the window's bytes near, and Python has none for views.
-        has_nul = data.find(b"\0", keep, stop) >= 0
-        following, more = windows.step(part, cut - keep, has_nul=has_nul, last=stop == len(data))
-        cut = keep + following
-        keep += more
+    mask_ahead(data, windows, sizes)
     findings = tuple(windows.findings)
     return assembled(windows.pieces if findings else [data]), findings

@@ -48,30 +48,46 @@ class Sizes:
 
 
 @final
+class Mark:
+    """Where a text stood between two windows, to go back to."""
+
+    __slots__ = ("begun", "ending", "findings", "known", "offset", "pieces", "rule_id")
+
+    def __init__(self, windows: Windows) -> None:
+        self.offset = windows.offset
+        self.ending = windows._ending  # noqa: SLF001 - the other half of one class
+        self.begun = windows._begun  # noqa: SLF001
+        self.rule_id = windows._rule_id  # noqa: SLF001
+        self.pieces = len(windows.pieces)
+        self.findings = len(windows.findings)
+        self.known = windows.echoes.count
+
+
+@final
 class Windows:
     """What is known of one text between its windows, and what came out so far: clean pieces and findings."""
 
     __slots__ = (
         "_begun",
         "_database",
-        "_echoes",
         "_ending",
         "_has_nul",
-        "_offset",
         "_order",
         "_rule_id",
         "_sizes",
         "_wide",
+        "echoes",
         "findings",
+        "offset",
         "pieces",
     )
 
     def __init__(self, database: Database, sizes: Sizes) -> None:
         self._database = database
         self._sizes = sizes
-        self._echoes = Echoes()
+        self.echoes = Echoes()
         # The place in the text of the next byte to decide.
-        self._offset = 0
+        self.offset = 0
         # A secret that is longer than its window: how it ends, where it began, which rule found it.
         self._ending: Ending | None = None
         self._begun = 0
@@ -88,13 +104,24 @@ class Windows:
         """Says whether the end of a secret is still looked for."""
         return self._ending is not None
 
-    def step(self, data: Text, cut: int, *, has_nul: bool, last: bool) -> tuple[int, int]:
+    def back(self, mark: Mark) -> None:
+        """Goes back to where the text stood at the mark; nothing that was known then may have been settled since."""
+        self.offset = mark.offset
+        self._ending = mark.ending
+        self._begun = mark.begun
+        self._rule_id = mark.rule_id
+        del self.pieces[mark.pieces :]
+        del self.findings[mark.findings :]
+        self.echoes.forget(mark.known)
+
+    def step(self, data: bytes, cut: int, shown: Text, *, last: bool) -> tuple[int, int]:
         """Decides text behind `cut`; gives the next cut, and from which byte on the next window needs these again.
 
         `data` holds what stood before the cut and one window's bytes behind it; fewer only if they are the `last`.
-        Without a NUL, nothing in it is UTF-16.
+        What needs no mask is given as a part of `shown`, which has the same bytes.
         """
-        self._has_nul = has_nul
+        # Without a NUL, nothing in it is UTF-16.
+        self._has_nul = b"\0" in data
         following = self._skip(data, cut, last=last)
         if self.is_open:
             keep = max(0, following - LOOKBEHIND)
@@ -102,52 +129,51 @@ class Windows:
             # The end of a long secret is no context for what follows it.
             keep = following
         else:
-            following = self._mask(data, cut, last=last)
+            following = self._mask(data, cut, shown, last=last)
             keep = self._context(data, following)
         if following <= cut < len(data):
             raise RedactionError
-        self._offset += following - cut
+        self.offset += following - cut
         return following, keep
 
-    def _skip(self, data: Text, cut: int, *, last: bool) -> int:
+    def _skip(self, data: bytes, cut: int, *, last: bool) -> int:
         """Drops what belongs to the secret whose end is looked for; gives the cut when there is none."""
         if self._ending is None:
             return cut
-        ended, place = self._ending.after(bytes(data), cut)
+        ended, place = self._ending.after(data, cut)
         if not ended and not last:
             return place if place > cut else len(data) - LOOKBEHIND
         place = max(place, cut) if ended else len(data)
         self._ending = None
-        self.findings.append(Finding(self._rule_id, self._begun, self._offset + place - cut))
+        self.findings.append(Finding(self._rule_id, self._begun, self.offset + place - cut))
         return place
 
-    def _mask(self, data: Text, cut: int, *, last: bool) -> int:
+    def _mask(self, data: bytes, cut: int, shown: Text, *, last: bool) -> int:
         spans, end = self._spans(data, cut)
         final = last and end >= len(data)
         following = end if final else self._cut_before(data, cut, end)
         if not spans:
-            self.pieces.append(data[cut:following])
+            self.pieces.append(shown[cut:following])
             return following
-        text = bytes(data)
-        spans = _lengthened(text, spans)
+        spans = _lengthened(data, spans)
         long: Span | None = None
         if not final:
             crossing = _crossing(spans, following)
             if crossing is not None:
-                if last or crossing.end <= len(text) - self._sizes.margin:
+                if last or crossing.end <= len(data) - self._sizes.margin:
                     following = crossing.end
                 elif crossing.start - cut >= self._sizes.progress:
                     following = crossing.start
                 else:
                     long = crossing
-        following = self._emit(text, cut, following, spans, long)
-        if self._echoes.has_room:
-            self._echoes.keep(text, spans, cut, following)
+        following = self._emit(data, cut, following, spans, long)
+        if self.echoes.has_room:
+            self.echoes.keep(data, spans, cut, following)
         return following
 
     def _emit(self, text: bytes, cut: int, following: int, spans: list[Span], long: Span | None) -> int:
         pieces = self.pieces
-        shift = self._offset - cut
+        shift = self.offset - cut
         position = cut
         for span in spans:
             if span.end <= cut or span.start == span.end:
@@ -170,19 +196,18 @@ class Windows:
             pieces.append(text[position:following])
         return following
 
-    def _spans(self, data: Text, cut: int) -> tuple[list[Span], int]:
+    def _spans(self, data: bytes, cut: int) -> tuple[list[Span], int]:
         """Finds the spans of a window, ordered and apart, and the place up to which everything was found."""
-        whole = data
+        text = data
         found, end = self._database.candidates(data, cut, self._sizes.most)
         if end < len(data):
             # What lies further is read by the next window: reading all of it at each would not be linear.
-            data = data[: end + self._sizes.margin]
-        self._wide = self._islands(data, cut)
-        echoes, echoes_end = self._echoes.known(data, cut, self._sizes.most)
+            text = data[: end + self._sizes.margin]
+        self._wide = self._islands(text, cut)
+        echoes, echoes_end = self.echoes.known(text, cut, self._sizes.most)
         end = min(end, echoes_end)
         is_strict = self._database.is_strict
-        spans = self._database.confirm(bytes(whole), found)
-        text = bytes(data)
+        spans = self._database.confirm(data, found)
         if self._wide:
             end = min(end, self._wide_spans(text, cut, spans))
             text = text[: end + self._sizes.margin]
@@ -194,19 +219,19 @@ class Windows:
             end = min(end, precise_spans(text, spans, cut, self._sizes.most))
             spans = apart(spans, certain)
         if spans:
-            end = min(end, self._echoes.fresh(text, cut, spans, echoes, self._sizes.most))
+            end = min(end, self.echoes.fresh(text, cut, spans, echoes, self._sizes.most))
             spans.extend(echoes)
             return merge(spans), max(end, cut + 1)
         return merge(echoes), max(end, cut + 1)
 
-    def _islands(self, data: Text, cut: int) -> list[Island]:
+    def _islands(self, data: bytes, cut: int) -> list[Island]:
         """Finds what is UTF-16 in a window; a byte order mark at the beginning of the text makes all of it so."""
-        before = self._offset - cut
+        before = self.offset - cut
         if before + cut == 0:
-            self._order = order_of(bytes(data[:4]))
+            self._order = order_of(data[:4])
         if self._order:
             return [Island(before % 2, len(data) - (len(data) - before) % 2, self._order)]
-        return islands(bytes(data)) if self._has_nul else []
+        return islands(data) if self._has_nul else []
 
     def _wide_spans(self, text: bytes, cut: int, out: list[Span]) -> int:
         """Adds the spans of what is UTF-16; gives the place up to which it searched."""
@@ -229,23 +254,21 @@ class Windows:
                 return island.order
         return 0
 
-    def _cut_before(self, data: Text, cut: int, end: int) -> int:
+    def _cut_before(self, data: bytes, cut: int, end: int) -> int:
         """Chooses the next cut: behind a line if there is one, else behind a blank, and far enough before the end."""
         margin = self._sizes.margin
         upper = end - margin
         if upper - cut < margin:
             upper = cut + (end - cut + 1) * 3 // 4
         lower = max(cut, upper - self._sizes.line)
-        tail = bytes(data[lower:upper])
-        place = tail.rfind(b"\n") + 1 or tail.rfind(b" ") + 1
-        return lower + place if place else upper
+        return (data.rfind(b"\n", lower, upper) + 1) or (data.rfind(b" ", lower, upper) + 1) or upper
 
-    def _context(self, data: Text, cut: int) -> int:
+    def _context(self, data: bytes, cut: int) -> int:
         if self._ending is not None:
             return max(0, cut - LOOKBEHIND)
         floor = max(0, cut - self._sizes.context)
-        line = bytes(data[floor:cut]).find(b"\n") + 1
-        return floor + line if floor and 0 < line < cut - floor else floor
+        line = data.find(b"\n", floor, cut) + 1
+        return line if floor and floor < line < cut else floor
 
 
 def _crossing(spans: list[Span], cut: int) -> Span | None:
