@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.redaction.strict import strict_stretch
+from leadglass_agent.redaction.surroundings import EXPECTANT
 from leadglass_agent.redaction.tables import BLANK, DIGITS, LINE_END, run_end, table
 
 if TYPE_CHECKING:
@@ -15,51 +16,31 @@ _REACH: Final = 384
 _MOST_LINES: Final = 8
 # More spans than this are not added to a window, whatever it holds: its memory has a bound.
 _MOST: Final = 256
+_MOST_PLACES: Final = 16
 _NEWLINE: Final = 0x0A
 # What begins a line of a log, which has nothing to do with the line before: a time, a level in brackets, an object.
 _ENTRY: Final = table(DIGITS + b"[{")
 
 
-def read_around(data: bytes, spans: list[Span]) -> None:
-    """Adds the strict pass's spans around each of these: to either end of their paragraph, no byte twice."""
-    places = sorted([span.start << 32 | (span.end - span.start) for span in spans])
+def read_around(data: bytes, spans: list[Span], out: list[Span]) -> None:
+    """Adds the strict pass's spans around each of these ordered ones, to either end of their paragraph.
+
+    No byte is read twice. A text of more secrets than some is a list of them, which the rules read.
+    """
     read_to = 0
-    found: list[Span] = []
-    for place in places:
-        start = place >> 32
-        end = start + (place & 0xFFFFFFFF)
-        if end <= read_to and start < read_to:
+    for span in spans[:_MOST_PLACES]:
+        if span.end <= read_to and span.start < read_to:
             # The end of what was read stands behind it, but its own reach may go further.
             begin = read_to
         else:
-            begin = max(read_to, _paragraph_start(data, start))
-        stop = _paragraph_end(data, end)
+            begin = max(read_to, _paragraph_start(data, span.start))
+        stop = _paragraph_end(data, span.end)
         if stop <= begin:
             continue
-        read_to = strict_stretch(data, found, begin, stop, 0, _MOST - len(found))
+        read_to = strict_stretch(data, spans, out, begin, stop, 0, _MOST - len(out), EXPECTANT)
         read_to = max(read_to, stop)
-        if len(found) >= _MOST:
+        if len(out) >= _MOST:
             break
-    spans.extend(found)
-
-
-def apart(spans: list[Span], count: int) -> list[Span]:
-    """Gives the first `count` spans, and of the others those that overlap none of them: what a rule names is certain."""
-    if count == 0 or count == len(spans):
-        return spans
-    certain = sorted([span.start << 32 | span.end for span in spans[:count]])
-    others = sorted([spans[index].start << 32 | index for index in range(count, len(spans))])
-    kept = spans[:count]
-    position = 0
-    read_to = 0
-    for other in others:
-        span = spans[other & 0xFFFFFFFF]
-        while position < count and certain[position] >> 32 < span.end:
-            read_to = max(read_to, certain[position] & 0xFFFFFFFF)
-            position += 1
-        if read_to <= span.start:
-            kept.append(span)
-    return kept
 
 
 def _paragraph_start(data: bytes, start: int) -> int:

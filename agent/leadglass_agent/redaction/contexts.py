@@ -69,7 +69,8 @@ _KEY_WITH_VALUE: Final = (
     rb"[a-z0-9+/_$!@#%^&*~.-]{8}"
 )
 _PASSWORD_ALONE: Final = (
-    "pass',", 'pass",', "salt',", 'salt",', "pass] =", "auth',", 'auth",', 'pin">', " sid=", ".sid=", "?sid=", "&sid=",
+    "'pass',", '"pass",', "'salt',", '"salt",', "pass] =", "'auth',", '"auth",',
+    'pin">', " sid=", ".sid=", "?sid=", "&sid=",
     ";sid=", "\nsid=", "pin1:", "pin2:", " seed ", "[pin] =", "[auth] =",
     " pw=", " pw:", " pw =", '"pw":', "'pw':", '"pw" ', ",pw=", ";pw=", "&pw=", "?pw=", "\npw=", "\npw:", "(pw=",
     "{pw=", "{pw:",

@@ -2,46 +2,121 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.redaction.tables import ALNUM, DIGIT, LINE_END
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64  # the compiler reads it; plain Python takes it for an int
 
 # A time, a serial number or a level stands so near to the beginning of an entry.
 _REACH: Final = 128
 _COLON: Final = 0x3A
 _MIN_NUMBER: Final = 5
 _MIN_EPOCH: Final = 9
+_OF_HOUR: Final = 2
 _LEVELS: Final = (b"INFO", b"WARN", b"DEBUG", b"ERROR", b"TRACE", b"FATAL", b"level=", b'"level"', b"NOTICE")
-_UPPER_INITIALS: Final = bytes(1 if byte in b'IWDETFl"N' else 0 for byte in range(256))
+# The second byte of the levels that begin with this one; no two of one first byte differ there.
+_SECOND: Final = bytes(next((level[1] for level in _LEVELS if level[0] == byte), 0) for byte in range(256))
+_OTHER: Final = 0
+_LETTER: Final = 1
+_INITIAL: Final = 2
+_DIGIT: Final = 3
+_END: Final = 4
+_KINDS: Final = bytes(
+    _DIGIT
+    if DIGIT[byte]
+    else _INITIAL
+    if _SECOND[byte]
+    else _LETTER
+    if ALNUM[byte]
+    else _END
+    if LINE_END[byte]
+    else _OTHER
+    for byte in range(256)
+)
+# What a heading gives when there is none, and when it has no time.
+_NONE: Final = -1
+_TIMELESS: Final = 0
+
+
+def stretches(data: bytes) -> list[int]:
+    """Gives where each stretch of lines that are alike ends: first one of a log's entries, then other lines, in turn.
+
+    Most logs show the time in the same column of each line, so that is where it is looked for first.
+    """
+    ends: list[int] = []
+    in_log = True
+    column: i64 = 0
+    begin: i64 = 0
+    length: i64 = 0
+    for line in data.split(b"\n"):
+        length = len(line)
+        is_log = (
+            column > 0
+            and column + 2 < length
+            and line[column] == _COLON
+            and DIGIT[line[column - 1]] != 0
+            and DIGIT[line[column + 1]] != 0
+            and DIGIT[line[column + 2]] != 0
+        )
+        if not is_log and length > 0:
+            place: i64 = _heading(line, 0)
+            is_log = place != _NONE
+            if place > 0:
+                column = place
+        if is_log != in_log:
+            ends.append(begin)
+            in_log = is_log
+        begin += length + 1
+    ends.append(len(data))
+    return ends
 
 
 def is_entry(data: bytes, start: int) -> bool:
-    """Says whether the line that begins at `start` is one of a log: a time of day, a level or a long number heads it."""
-    limit = min(len(data), start + _REACH)
-    position = start
-    digits = 0
-    first = True
+    """Says whether the line at `start` is one of a log: a time of day, a level or a long number heads it."""
+    return _heading(data, start) != _NONE
+
+
+def _heading(data: bytes, start: int) -> int:
+    """Finds what makes a line an entry; gives the place of the first colon of its time, if that is what does."""
+    length: i64 = len(data)
+    position: i64 = start
+    limit: i64 = min(length, position + _REACH)
+    digits: i64 = 0
+    byte: i64 = 0
+    kind: i64 = 0
+    least: i64 = _MIN_NUMBER
+    kinds = _KINDS
     while position < limit:
         byte = data[position]
-        if DIGIT[byte]:
-            digits += 1
-        else:
-            if byte == _COLON:
-                if (
-                    digits in (1, 2)
-                    and position + 2 < len(data)
-                    and DIGIT[data[position + 1]]
-                    and DIGIT[data[position + 2]]
-                ):
-                    return True
-            elif LINE_END[byte]:
-                break
-            elif _UPPER_INITIALS[byte] and data.startswith(_LEVELS, position):
-                return True
-            if digits >= (_MIN_NUMBER if first else _MIN_EPOCH) and not ALNUM[byte]:
-                return True
-            if ALNUM[byte] or digits:
-                first = False
-            digits = 0
+        kind = kinds[byte]
         position += 1
-    return False
+        if kind == _LETTER:
+            digits = 0
+            least = _MIN_EPOCH
+            continue
+        if kind == _DIGIT:
+            digits += 1
+            continue
+        if kind == _END:
+            break
+        if kind == _INITIAL and position < length and data[position] == _SECOND[byte]:
+            if data.startswith(_LEVELS, position - 1):
+                return _TIMELESS
+        elif (
+            byte == _COLON
+            and 0 < digits <= _OF_HOUR
+            and position + 1 < length
+            and DIGIT[data[position]]
+            and DIGIT[data[position + 1]]
+        ):
+            return position - 1
+        if digits > 0:
+            if digits >= least and not ALNUM[byte]:
+                return _TIMELESS
+            least = _MIN_EPOCH
+            digits = 0
+        elif ALNUM[byte]:
+            least = _MIN_EPOCH
+    return _NONE

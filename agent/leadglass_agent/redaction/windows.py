@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
-from leadglass_agent.redaction.around import apart, read_around
+from leadglass_agent.redaction.around import read_around
 from leadglass_agent.redaction.echo import Echoes
 from leadglass_agent.redaction.endings import LOOKBEHIND, Ending, ending_of, wide_ending
 from leadglass_agent.redaction.extents import MAX_VALUE
@@ -214,10 +214,11 @@ class Windows:
         if is_strict:
             end = min(end, strict_spans(text, spans, cut, self._sizes.most))
         elif not self._wide:
-            certain = len(spans)
-            read_around(text, spans)
-            end = min(end, precise_spans(text, spans, cut, self._sizes.most))
-            spans = apart(spans, certain)
+            spans = merge(spans)
+            doubtful: list[Span] = []
+            read_around(text, spans, doubtful)
+            end = min(end, precise_spans(text, spans, doubtful, cut, self._sizes.most))
+            spans.extend(doubtful)
         if spans:
             end = min(end, self.echoes.fresh(text, cut, spans, echoes, self._sizes.most))
             spans.extend(echoes)
