@@ -12,10 +12,11 @@ from leadglass_agent.redaction.keynames import AUTHORIZATION, TOKEN, VALUE
 from leadglass_agent.redaction.lines import Walks, begins_line
 from leadglass_agent.redaction.names import MAX_GAP
 from leadglass_agent.redaction.password_words import is_password
+from leadglass_agent.redaction.phrases import is_phrase
 from leadglass_agent.redaction.quotes import quoted_value
 from leadglass_agent.redaction.signs import BACKSLASH, COLON, COMMA, DOLLAR, EQUALS, OPEN_BRACE
 from leadglass_agent.redaction.spans import Span
-from leadglass_agent.redaction.tables import ALNUM, BLANK, LINE_END, run_end, table, until
+from leadglass_agent.redaction.tables import ALNUM, BLANK, DIGIT, LINE_END, run_end, table, until
 
 if TYPE_CHECKING:
     from leadglass_agent.redaction.names import Name
@@ -69,6 +70,8 @@ def _read_codes(data: bytes, position: int, name: Name, out: list[Span]) -> None
         text = data[start:stop]
         if not _MIN_CODE <= len(text) <= _MAX_CODE or not text.replace(b"-", b"").replace(b" ", b"").isalnum():
             return
+        if b" " in text and not any(DIGIT[byte] for byte in text) and not is_phrase(text, 2):
+            return  # prose
         out.append(Span(start, stop, KEY_RANK, name.secret.rule_id))
         position = run_end(data, stop, min(len(data), stop + 2), _LINE_STOP)
 

@@ -120,8 +120,10 @@ _WORDS: Final = {
 _UNSPACED: Final = tuple((word, secret) for word, secret in _WORDS.items() if ord(word[0]) >= _FIRST_UNSPACED)
 # What these are inflected to names a password, too: şifresi, паролем, salasanasi, hasła.
 _STEMS: Final = tuple(
-    "parolas parolan şifre sifre salasan lozink slaptažod jelszav jelszó пароле пароля паролю паролем паролі лозинк"
-    " κωδικο hasła hasłem hesla heslem lösenord passordet adgangskode wachtwoord kennwort passwort contraseñ".split()
+    """
+    parolas parolan şifre sifre salasan lozink slaptažod jelszav jelszó пароле пароля паролю паролем паролі лозинк
+    κωδικο hasła hasłem hesla heslem lösenord passordet adgangskode wachtwoord kennwort passwort contraseñ
+    """.split()  # noqa: SIM905 - so many scripts are read best as lines of words
 )
 _MAX_ENDING: Final = 4
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+|\d+")

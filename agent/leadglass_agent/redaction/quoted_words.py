@@ -1,4 +1,4 @@
-"""Reads command lines and dialogues that are written as strings in quotes: `["mysql", "-px"]`, `"AUTH" "worker" "x"`."""
+"""Reads command lines and dialogues that are written as strings in quotes: `["mysql", "-px"]`, `"AUTH" "bob" "x"`."""
 
 from __future__ import annotations
 

@@ -119,7 +119,9 @@ def _past_yaml_tag(data: bytes, position: int, limit: int) -> int:
     return position
 
 
-def _opened(data: bytes, position: int, limit: int, name_start: int, enclosing: int, walks: Walks) -> Value:
+def _opened(  # noqa: PLR0911 - one row for each opening
+    data: bytes, position: int, limit: int, name_start: int, enclosing: int, walks: Walks
+) -> Value:
     """Finds a value that a bracket, an entity or the end of the line opens; EMPTY when it is certainly none."""
     first = data[position]
     if first == AMPERSAND:

@@ -41,7 +41,7 @@ _MIN_HEX: Final = 12
 _CLOSE: Final = 8
 
 
-def is_wanted(  # noqa: PLR0911 - one row for each ground
+def is_wanted(  # noqa: C901, PLR0911 - one row for each ground
     data: bytes, start: int, end: int, shape: int, line: Line
 ) -> bool:
     """Decides about a run that is not plain."""

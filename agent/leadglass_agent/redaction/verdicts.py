@@ -31,7 +31,7 @@ _NUMBERS: Final = b"0123456789abcdefABCDEFxX, \t\r\n"
 _TYPE_ENDINGS: Final = (b"Token", b"Secret", b"Key", b"Password", b"Credentials")
 
 
-def is_plain(
+def is_plain(  # noqa: PLR0911 - one row for each ground
     data: bytes,
     text: bytes,
     quoted: bool,  # noqa: FBT001 - compiled code is called fastest by position
