@@ -47,29 +47,35 @@ def stretches(data: bytes) -> list[int]:
     """
     ends: list[int] = []
     in_log = True
-    column: i64 = 0
+    length: i64 = len(data)
     begin: i64 = 0
-    length: i64 = 0
-    for line in data.split(b"\n"):
-        length = len(line)
+    # Where the time stands in a line, from its beginning.
+    column: i64 = 0
+    place: i64 = 0
+    find = data.find
+    while begin < length:
+        place = begin + column
         is_log = (
             column > 0
-            and column + 2 < length
-            and line[column] == _COLON
-            and DIGIT[line[column - 1]] != 0
-            and DIGIT[line[column + 1]] != 0
-            and DIGIT[line[column + 2]] != 0
+            and place + 2 < length
+            and data[place] == _COLON
+            and DIGIT[data[place - 1]] != 0
+            and DIGIT[data[place + 1]] != 0
+            and DIGIT[data[place + 2]] != 0
         )
-        if not is_log and length > 0:
-            place: i64 = _heading(line, 0)
+        end: i64 = find(b"\n", begin)
+        if end < 0:
+            end = length
+        if not is_log or place >= end:
+            place = _heading(data, begin)
             is_log = place != _NONE
-            if place > 0:
-                column = place
+            if place > begin:
+                column = place - begin
         if is_log != in_log:
             ends.append(begin)
             in_log = is_log
-        begin += length + 1
-    ends.append(len(data))
+        begin = end + 1
+    ends.append(length)
     return ends
 
 

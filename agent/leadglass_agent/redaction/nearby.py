@@ -42,6 +42,8 @@ _MIN_PHRASE: Final = 3
 # No word for an access asks for more of a run: a run of many such words is read once for each.
 _MAX_RUN: Final = 1024
 _SPACE: Final = 0x20
+_COMMA: Final = 0x2C
+_DOUBLE_QUOTE: Final = 0x22
 _BEYOND: Final = 0x80
 _MOST: Final = 2
 _LETTERS: Final = IS_LOWER | IS_UPPER
@@ -104,12 +106,16 @@ def _scan(  # noqa: C901 - one walk, without a call for each byte
     kinds: i64 = 0
     name_start: i64 = name_from
     name_end: i64 = name_to
+    end_of_name: i64 = name_to
     count = len(out)
     while position < limit:
         kind = classes[data[position]]
         if kind == 0:
             if LINE_END[data[position]]:
                 break
+            if data[position] == _DOUBLE_QUOTE and position > end_of_name and position + 2 < length:
+                if data[position + 1] == _COMMA and data[position + 2] == _DOUBLE_QUOTE:
+                    break  # the end of a string of JSON, behind which the next name stands
             if QUOTE[data[position]] and data[position - 1 if position > 0 else 0] == _SPACE:
                 first, last, _quoted = quoted_value(data, position)
                 if first > 0 and least < PASSWORD and _is_quoted_password(data, first, last, name_end):
