@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadglass_agent.redaction.entries import is_entry
+from leadglass_agent.redaction.entries import is_entry, stretches
 from redaction_corpus import HARMLESS
 
 _LINES = st.one_of(st.binary(max_size=200), st.text('09: INFOWARN"level=[]\n\r-.', max_size=160).map(str.encode))
@@ -64,3 +64,52 @@ def test_most_lines_of_logs_are_entries() -> None:
 def test_a_line_is_judged_by_its_own_bytes_alone(line: bytes, before: bytes, behind: bytes) -> None:
     line = line.replace(b"\0", b" ").replace(b"\r", b" ").partition(b"\n")[0] + b"\n"
     assert is_entry(before + line + behind, len(before)) == is_entry(line, 0)
+
+
+def _kinds(data: bytes) -> list[bool]:
+    """Says of each line whether it lies in a stretch of entries."""
+    kinds = []
+    ends = stretches(data)
+    position = 0
+    for line in data.split(b"\n"):
+        if position < len(data):
+            kinds.append(sum(end <= position for end in ends) % 2 == 0)
+        position += len(line) + 1
+    return kinds
+
+
+_SAMPLES = [
+    b"2026-01-02 03:04:05 x",
+    b"2026-01-02 03:04:06 y",
+    b"Dec 10 06:55:46 host",
+    b"INFO started",
+    b"1131566461 x",
+    b"password: x",
+    b"2026-01-02 is a day",
+    b"bob / x",
+    b"",
+    b"x",
+]
+
+
+@given(st.lists(st.sampled_from(_SAMPLES), max_size=12), st.sampled_from([b"", b"\n"]))
+def test_lines_of_one_kind_are_read_as_one_stretch(lines: list[bytes], end: bytes) -> None:
+    data = b"\n".join(lines) + end
+    wanted = [is_entry(line, 0) for line in data.split(b"\n")]
+
+    kinds = _kinds(data)
+    assert kinds == wanted[: len(kinds)]
+
+
+def test_a_time_in_the_column_of_the_line_before_is_one_on_its_own_line_alone() -> None:
+    assert _kinds(b"2026-01-02 03:04:05 x\nbob\n2026-01-02 03:04:05 x\n") == [True, False, True]
+    assert _kinds(b"x 03:04:05\nbob\n03:04:05\n") == [True, False, True]
+
+
+@given(_LINES)
+def test_stretches_take_turns_and_end_with_the_text(data: bytes) -> None:
+    ends = stretches(data)
+
+    assert ends == sorted(ends)
+    assert ends[-1] == len(data)
+    assert all(end == 0 or data[end - 1] == 0x0A for end in ends[:-1])
