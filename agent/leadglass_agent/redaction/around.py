@@ -28,13 +28,16 @@ def read_around(data: bytes, spans: list[Span], out: list[Span]) -> None:
     No byte is read twice. A text of more secrets than some is a list of them, which the rules read.
     """
     read_to = 0
+    length = len(data)
     for span in spans[:_MOST_PLACES]:
+        if span.start >= length:
+            break  # what the next window reads
         if span.end <= read_to and span.start < read_to:
             # The end of what was read stands behind it, but its own reach may go further.
             begin = read_to
         else:
             begin = max(read_to, _paragraph_start(data, span.start))
-        stop = _paragraph_end(data, span.end)
+        stop = _paragraph_end(data, min(span.end, length))
         if stop <= begin:
             continue
         read_to = strict_stretch(data, spans, out, begin, stop, 0, _MOST - len(out), EXPECTANT)
@@ -54,7 +57,7 @@ def _paragraph_start(data: bytes, start: int) -> int:
         return position
     for _ in range(_MOST_LINES):
         before = data.rfind(b"\n", floor, max(floor, position - 1)) + 1
-        if before <= floor or before >= position - 1 or _begins_entry(data, before):
+        if before < floor or (before == floor and floor > 0) or before >= position - 1 or _begins_entry(data, before):
             break
         if run_end(data, before, position - 1, BLANK) >= position - 2:
             break

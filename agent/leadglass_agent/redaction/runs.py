@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import binascii
 from typing import Final
 
 from leadglass_agent.redaction.findings import RuleId
 from leadglass_agent.redaction.harmless import is_harmless
-from leadglass_agent.redaction.identifiers import ACCOUNT, CODE, PASSWORD_NAME, SECRET, TRANSPARENT, kind_of
-from leadglass_agent.redaction.liberal import has_number, is_grouped, is_in_quotes, is_loosely_said, phrase_end
+from leadglass_agent.redaction.identifiers import CODE, PASSWORD_NAME, SECRET, TRANSPARENT, kind_of
+from leadglass_agent.redaction.liberal import is_grouped, is_loosely_said, phrase_end
+from leadglass_agent.redaction.precise import is_precise
 from leadglass_agent.redaction.randomness import shape_of
 from leadglass_agent.redaction.run_counts import (
     CLASS,
@@ -19,7 +19,7 @@ from leadglass_agent.redaction.run_counts import (
     IS_SIGN,
     IS_UPPER,
 )
-from leadglass_agent.redaction.shapes import COUNTED, DIGEST, PASSWORD, PLAIN, RANDOM, SHORT, WEAK
+from leadglass_agent.redaction.shapes import DIGEST, PASSWORD, PLAIN, RANDOM, SHORT, WEAK
 from leadglass_agent.redaction.spans import Span
 from leadglass_agent.redaction.surroundings import (
     BESIDE,
@@ -29,7 +29,6 @@ from leadglass_agent.redaction.surroundings import (
     PRECISE,
     REACH,
     Line,
-    is_account,
     is_named,
     is_public,
     is_said,
@@ -62,14 +61,9 @@ _P: Final = 0x70
 _T: Final = 0x74
 _I: Final = 0x69
 _SPACE: Final = 0x20
-_MIN_QUOTED: Final = 10
-_MAX_TOKEN: Final = 100
-_LESS: Final = 0x3C
 _BRACE: Final = 0x7B
 _U: Final = 0x75
 _BACKSLASH: Final = 0x5C
-_GZIP: Final = b"\x1f\x8b"
-_PRINTABLE: Final = table(bytes(range(0x20, 0x7F)) + b"\t\r\n")
 _SENTENCE_END: Final = table(b".!?*")
 _MARKS: Final = table(b"*_-#!?$@&^.~+%")
 _REFERENCE_MARKS: Final = table(b"${}<>[]()|:")
@@ -77,7 +71,6 @@ _PAIR_START: Final = table(b" \t\r\n\0\"'`=,(")
 _PAIR_END: Final = table(b" \t\r\n\0\"'`,)@|")
 # What a mail server asks for, in base64: "Username:" and "Password:".
 _PROMPTS: Final = frozenset((b"VXNlcm5hbWU6", b"UGFzc3dvcmQ6", b"dXNlcm5hbWU6", b"cGFzc3dvcmQ6"))
-_LONG_WORD: Final = 16
 _CODE_KINDS: Final = IS_UPPER | IS_DIGIT | IS_JOINER
 # A password that is a word stands so close to its name, and is no shorter.
 _NEAR: Final = 32
@@ -170,7 +163,7 @@ def _judge(  # noqa: C901, PLR0911, PLR0912 - one row for each ground
         if is_loosely_said(data, start, end, line) or is_grouped(data[start:end]):
             out.append(Span(start, end, _RANK, PASSWORD_LIKE))
             return end
-    if line.mode == PRECISE and not _is_precise(data, start, end, shape, line):
+    if line.mode == PRECISE and not is_precise(data, start, end, shape, line):
         return end
     if (
         (shape <= WEAK if line.mode != PRECISE else shape == WEAK)
@@ -199,40 +192,6 @@ def _judge(  # noqa: C901, PLR0911, PLR0912 - one row for each ground
 def _is_reference_before(data: bytes, start: int) -> bool:
     """Says whether a run stands in the braces of a reference: ${NAME}."""
     return start > 1 and data[start - 1] == _BRACE and data[start - 2] in b"$%{#"
-
-
-def _is_text(data: bytes, start: int, end: int) -> bool:
-    """Says whether a run is base64 of a readable text, in which the rules found nothing."""
-    first = run_start(data, start, max(0, start - _MAX_TOKEN), BASE64)
-    try:
-        decoded = binascii.a2b_base64(data[first:end] + b"==")
-    except binascii.Error:
-        return False
-    return decoded[:2] == _GZIP or (len(decoded) > 0 and run_end(decoded, 0, len(decoded), _PRINTABLE) == len(decoded))
-
-
-def _is_precise(data: bytes, start: int, end: int, shape: int, line: Line) -> bool:
-    """Says whether a run may be masked where only what is certain is: by its shape, or by its line and quotes as well."""
-    if start > 0 and (data[start - 1] == _LESS or data[start - 1] == _BACKSLASH):
-        return False
-    if shape == RANDOM:
-        # Longer ones are texts in base64; a line of a certificate is not as long.
-        stop = run_end(data, end, min(len(data), end + _MAX_TOKEN), BASE64)
-        return stop - start <= _MAX_TOKEN and not data.startswith(b"MII", start) and not _is_text(data, start, stop)
-    if shape == PASSWORD:
-        return end - start < _LONG_WORD or not _is_text(data, start, end)
-    if line.secret_end >= 0 and (shape in (COUNTED, SHORT) or (shape == WEAK and line.secret_kind == PASSWORD_NAME)):
-        return True
-    if line.secret_end >= 0 and shape == PLAIN:
-        return is_grouped(data[start:end])
-    if shape == COUNTED:
-        return is_account(data, start, end, line) or kind_of(line.name(data)) == ACCOUNT
-    return (
-        shape == SHORT
-        and end - start >= _MIN_QUOTED
-        and is_in_quotes(data, start, end)
-        and has_number(data, start, end)
-    )
 
 
 def _may_be_reference(value: bytes) -> bool:

@@ -147,6 +147,7 @@ def strict_stretch(  # noqa: C901, PLR0912, PLR0915 - one walk, without a call f
                 line.name_start = end
                 line.name_end = end
             continue
+        known = len(out)
         if (
             kinds & _NO_WORD == 0
             and end - start < _LONG_WORD
@@ -163,7 +164,7 @@ def strict_stretch(  # noqa: C901, PLR0912, PLR0915 - one walk, without a call f
                 position = read_run(data, start, end, kinds, line, out)
         else:
             position = read_run(data, start, end, kinds, line, out)
-        if len(out) > 0 and (out[-1].end > sure_start or out[-1].start < sure_before < out[-1].end):
+        if len(out) > known and (out[-1].end > sure_start or out[-1].start < sure_before < out[-1].end):
             out.pop()
         if position <= cut:
             found = len(out) + most  # what stands before the cut does not count
