@@ -43,6 +43,8 @@ def test_a_time_a_level_or_a_long_number_heads_an_entry(line: str) -> None:
         "port: 5432",
         "see page 1234",
         "the code is 123456",
+        "the code 123456 is new",
+        "8080 is the port",
         "ratio 3:4",
         "a1234567890b",
         "information about levels",
@@ -104,6 +106,7 @@ def test_lines_of_one_kind_are_read_as_one_stretch(lines: list[bytes], end: byte
 def test_a_time_in_the_column_of_the_line_before_is_one_on_its_own_line_alone() -> None:
     assert _kinds(b"2026-01-02 03:04:05 x\nbob\n2026-01-02 03:04:05 x\n") == [True, False, True]
     assert _kinds(b"x 03:04:05\nbob\n03:04:05\n") == [True, False, True]
+    assert _kinds(b"x 03:04:05\nab\n1:23 x\n") == [True, False, True]
 
 
 @given(_LINES)

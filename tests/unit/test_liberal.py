@@ -46,6 +46,9 @@ def test_in_an_entry_of_a_log_it_stays(text: str) -> None:
     "text",
     [
         "password required",
+        "Wifi failed",
+        "wifi: changed",
+        "login: 'expired'",
         "the password is not what you think",
         "password: ${orchard}",
         "the password policy applies",
@@ -82,7 +85,11 @@ def test_balanced_takes_three_words_for_a_passphrase_behind_a_passwords_name_alo
 
 @pytest.mark.parametrize(
     "text",
-    ["the passphrase that we use is timber rocket summer winter today", "passphrase of timber rocket summer winter"],
+    [
+        "the passphrase that we use is timber rocket summer winter today",
+        "passphrase of timber rocket summer winter",
+        "the passphrase is timber rocket summer winter, of course",
+    ],
 )
 def test_a_phrase_that_nothing_introduces_or_ends_stays(text: str) -> None:
     assert _BALANCED.redact(text.encode()).text.data.decode() == text

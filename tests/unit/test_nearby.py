@@ -89,7 +89,7 @@ def test_a_passphrase_in_quotes_is_masked(phrase: str) -> None:
 
 
 def test_not_every_word_in_quotes_is_one() -> None:
-    for text in ('password checked by "the host and user"', 'password at "12345678"'):
+    for text in ('password checked by "the host and user"', 'password checked by "orchard"', 'password at "12345678"'):
         assert shown(_TIME + text) == _TIME + text
 
 

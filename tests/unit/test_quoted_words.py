@@ -78,7 +78,7 @@ def test_the_answer_to_a_question_for_a_password_is_masked(mark: str, end: str) 
 
 
 @pytest.mark.parametrize(
-    "text", ["334 UGFzc3dvcmQ6", "334 UGFzc3dvcmQ6\n", "334 UGFzc3dvcmQ6\n\n", "334 UGFzc3dvcmQ6 ok"]
+    "text", ["334 UGFzc3dvcmQ6", "334 UGFzc3dvcmQ6\n", "334 UGFzc3dvcmQ6\n\n", "334 UGFzc3dvcmQ6 accepted"]
 )
 def test_a_question_without_an_answer_stays(text: str) -> None:
     assert shown(text) == text
