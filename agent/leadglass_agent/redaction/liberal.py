@@ -1,4 +1,4 @@
-"""Decides which plain words are passwords where the strict profile takes all for one that a password's name is near to."""
+"""Decides which plain words are passwords where the strict profile takes nearly all for one near a password's name."""
 
 from __future__ import annotations
 
@@ -56,10 +56,7 @@ def is_grouped(text: bytes) -> bool:
     groups = text.split(b"-")
     if len(groups) < _MIN_GROUPS or not _MIN_GROUP <= len(groups[0]) <= _MAX_GROUP:
         return False
-    for group in groups:
-        if len(group) != len(groups[0]) or not group.isalnum() or group != group.upper():
-            return False
-    return True
+    return all(len(group) == len(groups[0]) and group.isalnum() and group == group.upper() for group in groups)
 
 
 def phrase_end(data: bytes, start: int, end: int, line: Line) -> int:
@@ -80,7 +77,9 @@ def phrase_end(data: bytes, start: int, end: int, line: Line) -> int:
     return end
 
 
-def is_loosely_said(data: bytes, start: int, end: int, line: Line) -> bool:
+def is_loosely_said(  # noqa: PLR0911 - one row for each ground
+    data: bytes, start: int, end: int, line: Line
+) -> bool:
     """Says whether a run that looks like nothing is taken for the password that its line speaks of."""
     length = end - start
     if not _MIN_WORD <= length <= _MAX_WORD or start < line.secret_end or start - line.secret_end > _REACH:
@@ -104,7 +103,7 @@ def is_loosely_said(data: bytes, start: int, end: int, line: Line) -> bool:
 
 
 def _stands_for_itself(data: bytes, start: int, end: int, line: Line) -> bool:
-    """Says whether a word of letters is set apart: in quotes, behind a sign, or right behind a name that begins a line."""
+    """Says whether a word of letters is set apart: in quotes, behind a sign, or right behind a line's first name."""
     if is_prose_word(data[start:end]):
         return False
     if QUOTE[data[start - 1]] and end < len(data) and data[end] == data[start - 1]:

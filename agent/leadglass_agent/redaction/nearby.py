@@ -113,9 +113,14 @@ def _scan(  # noqa: C901 - one walk, without a call for each byte
         if kind == 0:
             if LINE_END[data[position]]:
                 break
-            if data[position] == _DOUBLE_QUOTE and position > end_of_name and position + 2 < length:
-                if data[position + 1] == _COMMA and data[position + 2] == _DOUBLE_QUOTE:
-                    break  # the end of a string of JSON, behind which the next name stands
+            if (
+                data[position] == _DOUBLE_QUOTE
+                and position > end_of_name
+                and position + 2 < length
+                and data[position + 1] == _COMMA
+                and data[position + 2] == _DOUBLE_QUOTE
+            ):
+                break  # the end of a string of JSON, behind which the next name stands
             if QUOTE[data[position]] and data[position - 1 if position > 0 else 0] == _SPACE:
                 first, last, _quoted = quoted_value(data, position)
                 if first > 0 and least < PASSWORD and _is_quoted_password(data, first, last, name_end):

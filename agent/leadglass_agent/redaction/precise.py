@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _MIN_QUOTED: Final = 10
 # Longer ones are texts in base64.
 _MAX_TOKEN: Final = 100
+# Shorter ones may well be a password's image.
+_MIN_TEXT: Final = 16
 # Lines of wrapped base64 are no shorter, but the last.
 _LINE: Final = 56
 _LESS: Final = 0x3C
@@ -53,6 +55,8 @@ def _is_of_text(data: bytes, start: int, end: int) -> bool:
     stop = run_end(data, end, min(len(data), end + _MAX_TOKEN), BASE64)
     if stop - first > _MAX_TOKEN or data.startswith(_CERTIFICATE, first) or _is_wrapped(data, first, stop):
         return True
+    if stop - first < _MIN_TEXT:
+        return False
     try:
         decoded = binascii.a2b_base64(data[first:stop] + b"==")
     except binascii.Error:

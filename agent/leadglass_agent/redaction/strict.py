@@ -15,7 +15,6 @@ from leadglass_agent.redaction.run_counts import (
     IS_UPPER,
 )
 from leadglass_agent.redaction.runs import read_number, read_run
-from leadglass_agent.redaction.spans import Span
 from leadglass_agent.redaction.surroundings import (
     EXPECTANT,
     LIBERAL,
@@ -30,6 +29,8 @@ from leadglass_agent.redaction.tables import LINE_END
 
 if TYPE_CHECKING:
     from mypy_extensions import i64  # the compiler reads it; plain Python takes it for an int
+
+    from leadglass_agent.redaction.spans import Span
 
 
 _MAX_CODE: Final = 8
