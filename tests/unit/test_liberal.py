@@ -47,6 +47,8 @@ def test_in_an_entry_of_a_log_it_stays(text: str) -> None:
     [
         "password required",
         "Wifi failed",
+        "Wifi rotation",
+        "wifi -> movement",
         "wifi: changed",
         "login: 'expired'",
         "the password is not what you think",

@@ -70,7 +70,10 @@ def test_a_planted_value_never_survives_among_other_lines(
     before: list[str], surrounding: str, value: str, after: list[str]
 ) -> None:
     shown = _shown("\n".join([*before, surrounding.replace("@@", value), *after]))
-    assert longest_surviving_share(value.encode(), shown.encode()) < 0.6
+    # By chance, other lines hold pieces of a short value: kQsecre7 beside secretary.
+    others = "\n".join([*before, surrounding.replace("@@", ""), *after])
+    alone = longest_surviving_share(value.encode(), others.encode())
+    assert longest_surviving_share(value.encode(), shown.encode()) < max(0.6, alone + 0.01)
 
 
 @given(st.binary(max_size=80), _CREDENTIALS, st.binary(max_size=80))
