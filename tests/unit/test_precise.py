@@ -82,6 +82,14 @@ def test_without_either_it_stays(text: str) -> None:
     assert shown(text) == text
 
 
+@pytest.mark.parametrize(("text", "expected"), [('"@@"', True), ("'@@'", True), ("'@@\"", False), (" @@ ", False)])
+def test_a_short_random_run_is_certain_in_quotes_of_one_kind(text: str, expected: bool) -> None:  # noqa: FBT001 - a case
+    data = text.replace("@@", _SHORT).encode()
+
+    assert is_precise(data, 1, len(data) - 1, SHORT, Line(PRECISE)) is expected
+    assert not is_precise(b'"kQzXvJwMpT"', 1, 11, SHORT, Line(PRECISE))
+
+
 def _line(secret_end: int, kind: int = 1) -> Line:
     line = Line(PRECISE)
     line.secret_end, line.secret_kind = secret_end, kind
