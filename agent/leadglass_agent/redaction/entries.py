@@ -35,6 +35,9 @@ _KINDS: Final = bytes(
     else _OTHER
     for byte in range(256)
 )
+# Behind so many entries in a row, so many bytes are leapt over.
+_MANY: Final = 32
+_LEAP: Final = 2048
 # What a heading gives when there is none, and when it has no time.
 _NONE: Final = -1
 _TIMELESS: Final = 0
@@ -43,7 +46,9 @@ _TIMELESS: Final = 0
 def stretches(data: bytes) -> list[int]:
     """Gives where each stretch of lines that are alike ends: first one of a log's entries, then other lines, in turn.
 
-    Most logs show the time in the same column of each line, so that is where it is looked for first.
+    Most logs show the time in the same column of each line, so that is where it is looked for first. Behind many such
+    lines in a row only one in some is looked at, up to the first that is none: a few other lines among thousands of
+    entries may be taken for entries.
     """
     ends: list[int] = []
     in_log = True
@@ -51,22 +56,26 @@ def stretches(data: bytes) -> list[int]:
     begin: i64 = 0
     # Where the time stands in a line, from its beginning.
     column: i64 = 0
+    # How many entries stood one behind the other.
+    row: i64 = 0
     place: i64 = 0
     find = data.find
     while begin < length:
-        place = begin + column
-        is_log = (
-            column > 0
-            and place + 2 < length
-            and data[place] == _COLON
-            and DIGIT[data[place - 1]] != 0
-            and DIGIT[data[place + 1]] != 0
-            and DIGIT[data[place + 2]] != 0
-        )
+        is_log = column > 0 and _shows_time(data, begin, column)
+        if is_log and in_log:
+            row += 1
+            if row > _MANY:
+                leap: i64 = find(b"\n", min(length, begin + _LEAP))
+                if leap >= 0 and _shows_time(data, leap + 1, column):
+                    begin = leap + 1
+                    continue
+                row = 0
+        else:
+            row = 0
         end: i64 = find(b"\n", begin)
         if end < 0:
             end = length
-        if not is_log or place >= end:
+        if not is_log or begin + column >= end:
             place = _heading(data, begin)
             is_log = place != _NONE
             if place > begin:
@@ -77,6 +86,18 @@ def stretches(data: bytes) -> list[int]:
         begin = end + 1
     ends.append(length)
     return ends
+
+
+def _shows_time(data: bytes, begin: int, column: int) -> bool:
+    """Says whether the line at `begin` shows a time whose first colon is in this column."""
+    place: i64 = begin + column
+    return (
+        place + 2 < len(data)
+        and data[place] == _COLON
+        and DIGIT[data[place - 1]] != 0
+        and DIGIT[data[place + 1]] != 0
+        and DIGIT[data[place + 2]] != 0
+    )
 
 
 def is_entry(data: bytes, start: int) -> bool:

@@ -42,6 +42,7 @@ _MIN_PHRASE: Final = 3
 # No word for an access asks for more of a run: a run of many such words is read once for each.
 _MAX_RUN: Final = 1024
 _SPACE: Final = 0x20
+_COLON: Final = 0x3A
 _COMMA: Final = 0x2C
 _DOUBLE_QUOTE: Final = 0x22
 _BEYOND: Final = 0x80
@@ -76,15 +77,27 @@ def read_nearby(data: bytes, name: Name, read_to: int, out: list[Span]) -> int:
     limit = min(len(data), name.end + _REACH)
     stop = _scan(data, start, limit, name.start, name.end, least, secret.rule_id, out)
     if len(out) == count and secret.form == VALUE:
-        floor = max(0, name.start - _REACH_BACK, read_to)
-        position = name.start
-        while position > floor and not LINE_END[data[position - 1]]:
-            position -= 1
-        while position < name.start and position == floor and floor > 0 and not SPACE[data[position]]:
-            position += 1  # the end of a run that began before
-            floor += 1
-        _scan(data, position, name.start, position, position, PASSWORD, secret.rule_id, out)
+        begin = _reach_back(data, name.start, read_to)
+        if name.start - begin >= _MIN_PASSWORD:
+            _scan(data, begin, name.start, begin, begin, PASSWORD, secret.rule_id, out)
     return stop
+
+
+def _reach_back(data: bytes, start: int, read_to: int) -> int:
+    """Gives the place before a name where what is near to it begins: on its line, and in its string of JSON."""
+    floor: i64 = max(0, start - _REACH_BACK, read_to)
+    position: i64 = start
+    byte: i64 = 0
+    while position > floor:
+        byte = data[position - 1]
+        if LINE_END[byte]:
+            return position
+        if byte == _DOUBLE_QUOTE and position > 1 and data[position - 2] == _COLON:
+            return position
+        position -= 1
+    while position < start and floor > 0 and not SPACE[data[position]]:
+        position += 1  # the end of a run that began before
+    return position
 
 
 def read_access(data: bytes, end: int, out: list[Span]) -> None:
