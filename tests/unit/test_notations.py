@@ -116,6 +116,11 @@ def test_other_lists_of_numbers_stay(text: str) -> None:
     assert shown(_TIME + text) == _TIME + text
 
 
+def test_brackets_belong_to_the_password_of_an_address_but_not_to_markup_behind_one() -> None:
+    assert planted(f"{_TIME}postgres://bob:@@<b>x@db/shop") == f"{_TIME}postgres://bob:[redacted:url-password]@db/shop"
+    assert shown(f"{_TIME}<i>http://host</i> bob@host") == f"{_TIME}<i>http://host</i> bob@host"
+
+
 def test_a_column_of_passwords_may_hold_letters_alone() -> None:
     made = "kqzxvjw" + "mptbrgh"
 

@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leadglass_agent.redaction.findings import RuleId
 from leadglass_agent.redaction.precise import is_precise
 from leadglass_agent.redaction.shapes import COUNTED, PASSWORD, PLAIN, RANDOM, SHORT, WEAK
+from leadglass_agent.redaction.spans import Span
+from leadglass_agent.redaction.strict import precise_spans
 from leadglass_agent.redaction.surroundings import PRECISE, Line
 from planted_text import shown
 
@@ -88,6 +91,18 @@ def test_a_short_random_run_is_certain_in_quotes_of_one_kind(text: str, expected
 
     assert is_precise(data, 1, len(data) - 1, SHORT, Line(PRECISE)) is expected
     assert not is_precise(b'"kQzXvJwMpT"', 1, 11, SHORT, Line(PRECISE))
+
+
+@pytest.mark.parametrize("joint", ["/", "=", "+"])
+def test_what_is_certain_is_not_masked_again_by_a_run_that_goes_on_into_it(joint: str) -> None:
+    data = f"{_random(40, 'token')}{joint}{_MADE}\n".encode()
+    certain = [Span(40 + len(joint), len(data) - 1, 40, RuleId("password"))]
+    added: list[Span] = []
+    precise_spans(data, certain, added, 0, 768)
+
+    assert not [span for span in added if span.end > certain[0].start]
+    precise_spans(data, [], added, 0, 768)
+    assert [(span.start, span.end) for span in added] == [(0, len(data) - 1)]
 
 
 def _line(secret_end: int, kind: int = 1) -> Line:
