@@ -109,6 +109,21 @@ def test_a_time_in_the_column_of_the_line_before_is_one_on_its_own_line_alone() 
     assert _kinds(b"x 03:04:05\nab\n1:23 x\n") == [True, False, True]
 
 
+@pytest.mark.parametrize("entries", [1, 31, 32, 33, 400])
+def test_a_long_part_without_entries_is_found_however_long_the_log_before_it(entries: int) -> None:
+    log, others = _SAMPLES[0] + b"\n", b"user bob\n" * 300
+    data = log * entries + others + log * entries
+
+    assert _kinds(data) == [True] * entries + [False] * 300 + [True] * entries
+
+
+def test_a_line_among_thousands_of_entries_may_count_as_one_and_no_other_does() -> None:
+    log = _SAMPLES[0] + b"\n"
+    kinds = _kinds(log * 2000 + b"user bob\n" + log * 2000)
+
+    assert kinds[:2000] + kinds[2001:] == [True] * 4000
+
+
 @given(_LINES)
 def test_stretches_take_turns_and_end_with_the_text(data: bytes) -> None:
     ends = stretches(data)
