@@ -16,7 +16,7 @@ _REACH: Final = 384
 _MOST_LINES: Final = 8
 # More spans than this are not added to a window, whatever it holds: its memory has a bound.
 _MOST: Final = 256
-_MOST_PLACES: Final = 16
+_MOST_PLACES: Final = 4
 _NEWLINE: Final = 0x0A
 # What begins a line of a log, which has nothing to do with the line before: a time, a level in brackets, an object.
 _ENTRY: Final = table(DIGITS + b"[{")

@@ -9,7 +9,7 @@ from leadglass_agent.redaction.echo import Echoes
 from leadglass_agent.redaction.endings import LOOKBEHIND, Ending, ending_of, wide_ending
 from leadglass_agent.redaction.extents import MAX_VALUE
 from leadglass_agent.redaction.findings import Finding, RedactionError, RuleId
-from leadglass_agent.redaction.spans import Span, merge, token
+from leadglass_agent.redaction.spans import Span, interleaved, merge, token
 from leadglass_agent.redaction.strict import precise_spans, strict_spans
 from leadglass_agent.redaction.tables import ALNUM
 from leadglass_agent.redaction.wide import Island, islands, narrowed, order_of, widened, written
@@ -218,7 +218,8 @@ class Windows:
             doubtful: list[Span] = []
             read_around(text, spans, doubtful)
             end = min(end, precise_spans(text, spans, doubtful, cut, self._sizes.most))
-            spans.extend(doubtful)
+            if doubtful:
+                spans = interleaved(spans, merge(doubtful))
         if spans:
             end = min(end, self.echoes.fresh(text, cut, spans, echoes, self._sizes.most))
             spans.extend(echoes)
