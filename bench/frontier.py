@@ -72,7 +72,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--failures", action="store_true", help="show the seen cases that went wrong")
     parser.add_argument("--category", help="tables and failures of this category alone")
     parser.add_argument("--limit", type=int, default=40, help="failures to show for each part")
-    parser.add_argument("--unseen", action="store_true", help="totals of each category over the unseen eighth")
+    parser.add_argument("--unseen", action="store_true", help="totals of each category over the unseen cases")
     parser.add_argument("--logs", type=Path, help="a folder of real *.log files, each line a case")
     parser.add_argument("--skip-logs", action="store_true", help="leave the made log lines out")
     parser.add_argument("--write", action="store_true", help="write bench/results/frontier.json")

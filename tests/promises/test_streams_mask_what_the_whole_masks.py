@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from leadglass_agent.redaction.redactor import Redactor
 from leadglass_agent.redaction.windows import Sizes
 from redaction_corpus import HARMLESS, SURROUNDINGS
+from unnamed_secrets import UNNAMED
 
 _REDACTORS = [Redactor("balanced"), Redactor("strict")]
 _WINDOW = Sizes().window
 _BLOCK = "\n".join(HARMLESS).encode() + b"\n"
-_ONE_LINE = [text for text in SURROUNDINGS if "\n" not in text]
+_ONE_LINE = [text for text in (*SURROUNDINGS, *UNNAMED) if "\n" not in text]
 
 
 @settings(deadline=None, max_examples=25)

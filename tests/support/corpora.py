@@ -2,7 +2,7 @@
 
 A file is one category. `lines` has one case a line, `texts` has cases of several lines between lines of `%%`, `argv`
 has one command a line, split as a shell splits it. A secret stands between « and »; `repeat` gives each case that many
-sets of values.
+sets of values. A file with `unseen: all` gives those who write rules nothing but its totals.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[1] / "corpora"
 KEPT_TENTHS: Final = 6  # a secret leaks when so many tenths of it stay in one piece
-_KEYS: Final = frozenset({"about", "repeat", "encoding", "lines", "texts", "argv"})
+_KEYS: Final = frozenset({"about", "unseen", "repeat", "encoding", "lines", "texts", "argv"})
 _MARKED: Final = re.compile("«(.*?)»", re.DOTALL)
 _TRIES: Final = 30
 
@@ -38,15 +38,7 @@ class Case:
     parts: tuple[bytes, ...]
     secrets: tuple[bytes, ...]
     is_argv: bool
-
-    @property
-    def is_seen(self) -> bool:
-        """Says whether developers may look at this case; the other eighth gives totals only.
-
-        The fillings of one template fall in the same part.
-        """
-        first, second, third = hashlib.sha256(self.template.encode()).digest()[:3]
-        return first % 2 == 0 or second % 2 == 1 or third % 2 == 1
+    is_seen: bool = True  # whether those who write rules may look at it; the others give totals only
 
 
 def secrets() -> tuple[Case, ...]:
@@ -82,6 +74,7 @@ class _File:
     category: str
     repeat: int
     encoding: str
+    is_seen: bool
     lines: tuple[str, ...]
     texts: tuple[str, ...]
     argv: tuple[str, ...]
@@ -94,11 +87,15 @@ def _files(folder: str) -> Iterator[_File]:
         if unknown:
             message = f"{path.name}: unknown keys {sorted(unknown)}"
             raise ValueError(message)
+        if document.get("unseen", "all") != "all":
+            message = f"{path.name}: a file is seen, or all of it is unseen"
+            raise ValueError(message)
         blocks = re.split(r"(?m)^%%\n?", document.get("texts", ""))
         yield _File(
             category=path.stem,
             repeat=document.get("repeat", 1),
             encoding=document.get("encoding", "utf-8"),
+            is_seen="unseen" not in document,
             lines=tuple(line for line in document.get("lines", "").splitlines() if line.strip()),
             texts=tuple(block.removesuffix("\n") for block in blocks if block.strip()),
             argv=tuple(line for line in document.get("argv", "").splitlines() if line.strip()),
@@ -129,6 +126,6 @@ def _case(file: _File, template: str, *, is_argv: bool, turn: int) -> Case:
         hidden = tuple(secret.encode(file.encoding) for secret in marked)
         if not any(keeps(around, secret) for secret in hidden):
             parts = tuple(_MARKED.sub(lambda found: found[1], part).encode(file.encoding) for part in filled)
-            return Case(name, template, file.category, parts, hidden, is_argv)
+            return Case(name, template, file.category, parts, hidden, is_argv, file.is_seen)
     message = f"{file.category}: what stands around a secret holds it too: {template!r}"
     raise ValueError(message)

@@ -48,7 +48,10 @@ def test_an_echo_that_no_rule_finds_is_masked_however_many_windows_behind() -> N
     value = _VALUES[0]
     for windows in (1, 5, 30, 200):
         data = (
-            b"password=" + value + b"\n" + _LINE * (windows * 512 // len(_LINE)) + b"job " + value + b" done\n" + _LINE
+            b"password=%s\n" % value
+            + _LINE * (windows * 512 // len(_LINE))
+            + b"2026-03-14 09:27:02 job %s done\n" % value
+            + _LINE
         )
         shown = _agree(data * 2, 512, 768)
         assert value not in shown

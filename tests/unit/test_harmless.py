@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leadglass_agent.redaction.harmless import is_label, names_secret
 from planted_text import VALUE, planted, shown
 
 _HARMLESS = [
@@ -90,3 +91,16 @@ def test_a_count_a_type_or_a_state_stays(text: str) -> None:
 @given(st.from_regex(r"\$\{[A-Z_]{1,20}\}", fullmatch=True))
 def test_a_reference_to_a_variable_stays_whatever_its_name(reference: str) -> None:
     assert shown(f"password={reference}") == f"password={reference}"
+
+
+@pytest.mark.parametrize(
+    ("word", "is_name"),
+    [("password", True), ("Password2", True), ("token17", True), ("orchard2", False), ("2008", False)],
+)
+def test_a_word_for_a_secret_with_a_number_is_its_name(word: str, is_name: bool) -> None:  # noqa: FBT001 - a case
+    assert names_secret(word.encode()) is is_name
+
+
+def test_a_label_of_a_form_may_speak_of_a_key() -> None:
+    assert is_label(b"Enter the key")
+    assert not is_label(b"orchard lantern")

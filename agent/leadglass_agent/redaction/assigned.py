@@ -23,7 +23,7 @@ from leadglass_agent.redaction.signs import (
     UPPER_Z,
 )
 from leadglass_agent.redaction.spans import Span
-from leadglass_agent.redaction.tables import ALNUM, BLANK, LINE_END, run_end, table, until
+from leadglass_agent.redaction.tables import ALNUM, BLANK, LINE_END, SPACE, run_end, table, until
 from leadglass_agent.redaction.values import find_value
 from leadglass_agent.redaction.verdicts import is_plain
 
@@ -78,8 +78,11 @@ def read_typed(data: bytes, position: int, name: Name, walks: Walks, out: list[S
 
 def _past_wrapper(data: bytes, position: int) -> int:
     """Walks past the tag of a wrapped value: `<Password><Value>x</Value></Password>`."""
-    if data.startswith(b"<", position) and data[position + 1 : position + 2] != b"/":
-        return max(position, data.find(b">", position, min(len(data), position + MAX_GAP)) + 1)
+    start = run_end(data, position, min(len(data), position + MAX_GAP), SPACE)
+    if data.startswith(b"<![CDATA[", start):
+        return start + len(b"<![CDATA[")
+    if data.startswith(b"<", start) and data[start + 1 : start + 2] != b"/":
+        return max(position, data.find(b">", start, min(len(data), start + MAX_GAP)) + 1)
     return position
 
 

@@ -12,10 +12,11 @@ from leadglass_agent.redaction.keynames import AUTHORIZATION, TOKEN, VALUE
 from leadglass_agent.redaction.lines import Walks, begins_line
 from leadglass_agent.redaction.names import MAX_GAP
 from leadglass_agent.redaction.password_words import is_password
+from leadglass_agent.redaction.phrases import is_phrase
 from leadglass_agent.redaction.quotes import quoted_value
 from leadglass_agent.redaction.signs import BACKSLASH, COLON, COMMA, DOLLAR, EQUALS, OPEN_BRACE
 from leadglass_agent.redaction.spans import Span
-from leadglass_agent.redaction.tables import ALNUM, BLANK, LINE_END, run_end, table, until
+from leadglass_agent.redaction.tables import ALNUM, BLANK, DIGIT, LINE_END, run_end, table, until
 
 if TYPE_CHECKING:
     from leadglass_agent.redaction.names import Name
@@ -25,6 +26,10 @@ _MAX_BLOCK: Final = 240
 _MAX_DEFAULT: Final = 256
 _MAX_WORD: Final = 25
 _MAX_BETWEEN: Final = 16
+_MAX_CODES: Final = 32
+_MIN_CODE: Final = 6
+_MAX_CODE: Final = 40
+_LIST_MARKS: Final = table(b" \t-*")
 _LINE_STOP: Final = table(b"\r\n\0")
 _SPACES: Final = table(b" \t\r\n")
 _ASSIGNING: Final = table(b" \t=:")
@@ -48,10 +53,27 @@ def read_below(data: bytes, position: int, name: Name, out: list[Span]) -> None:
     if first < 0:
         first, last = start, until(data, start, limit, _LINE_STOP)
     text = data[first:last]
+    if not quoted and name.secret.rule_id == "recovery-phrase":
+        _read_codes(data, start, name, out)
+        return
     if not quoted and (b" " in text or _is_key_of_line(text)):
         return
     if name.secret.form == VALUE and is_password(text, expected=True) and not is_harmless(text, quoted=quoted):
         out.append(Span(first, last, KEY_RANK, name.secret.rule_id))
+
+
+def _read_codes(data: bytes, position: int, name: Name, out: list[Span]) -> None:
+    """Reads the codes below their name, one on each line, up to a line that is something else."""
+    for _ in range(_MAX_CODES):
+        start = run_end(data, position, min(len(data), position + MAX_GAP), _LIST_MARKS)
+        stop = until(data, start, min(len(data), start + MAX_GAP), _LINE_STOP)
+        text = data[start:stop]
+        if not _MIN_CODE <= len(text) <= _MAX_CODE or not text.replace(b"-", b"").replace(b" ", b"").isalnum():
+            return
+        if b" " in text and not any(DIGIT[byte] for byte in text) and not is_phrase(text, 2):
+            return  # prose
+        out.append(Span(start, stop, KEY_RANK, name.secret.rule_id))
+        position = run_end(data, stop, min(len(data), stop + 2), _LINE_STOP)
 
 
 def read_next_argument(data: bytes, position: int, name: Name, out: list[Span]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.redaction.harmless import is_count, is_harmless
+from leadglass_agent.redaction.randomness import shape_of
+from leadglass_agent.redaction.shapes import PLAIN
 from leadglass_agent.redaction.signs import BEYOND_ASCII, BLANK_SPACE, NEWLINE
 from leadglass_agent.redaction.spans import Span
 from leadglass_agent.redaction.tables import ALNUM, BLANK, LINE_END, QUOTE, table, until
@@ -90,7 +92,7 @@ def _value(data: bytes, start: int, end: int, delimiter: int, column: int, secre
     while stop > start and (BLANK[data[stop - 1]] or QUOTE[data[stop - 1]]):
         stop -= 1
     text = data[start:stop]
-    if text.isalpha() or b" " in text:
+    if b" " in text or (text.isalpha() and shape_of(data, start, stop) == PLAIN):
         return  # the description of a field, as in documentation
     if stop - start >= _MIN_VALUE and not is_harmless(text, quoted=True) and not (secret.counts and is_count(text)):
         out.append(Span(start, stop, _RANK, secret.rule_id))

@@ -31,7 +31,13 @@ class Context:
 
 
 CONTEXTS: Final = (
-    Context((rb"://[^\s\"'<>@]*@",), confirm_userinfo),
+    Context(
+        (
+            rb"://[^\s\"'<>@]*@",
+            rb"://[^\s\"'@/<>]{1,64}<[^\s\"'@/]*@",
+        ),
+        confirm_userinfo,
+    ),
     Context((rb"@(?:tcp|unix)\(",), confirm_driver_address),
     Context((rb"private key(?: block)?-----", rb"private key ----"), confirm_private_key),
     Context(
@@ -63,6 +69,9 @@ _KEY_WITH_VALUE: Final = (
     rb"[a-z0-9+/_$!@#%^&*~.-]{8}"
 )
 _PASSWORD_ALONE: Final = (
+    "'pass',", '"pass",', "'salt',", '"salt",', "pass] =", "'auth',", '"auth",',
+    'pin">', " sid=", ".sid=", "?sid=", "&sid=",
+    ";sid=", "\nsid=", "pin1:", "pin2:", " seed ", "[pin] =", "[auth] =",
     " pw=", " pw:", " pw =", '"pw":', "'pw':", '"pw" ', ",pw=", ";pw=", "&pw=", "?pw=", "\npw=", "\npw:", "(pw=",
     "{pw=", "{pw:",
 )  # fmt: skip

@@ -12,10 +12,11 @@ _PERCENT_LINK: Final = re.compile(
     rb"(?:"
     + _PERCENT
     + rb"(?:22|27|5[BbDd]|20)|\+){0,4}"
+    + rb"(?:=|"
     + _PERCENT
-    + rb"3[DdAa](?:"
+    + rb"3[DdAa])(?:"
     + _PERCENT
-    + rb"(?:22|27|20)|\+){0,3}"
+    + rb"(?:22|27|20)|\+){0,3}|%="
 )
 _PERCENT_END: Final = re.compile(_PERCENT + rb"(?:26|22|27|3[Bb]|2[Cc]|7[Dd]|0[AaDd]|20)|[\s\0\"'`<>&;#]")
 # JSON for browsers writes quotes as \u0022; inside another string the backslashes double.

@@ -55,6 +55,7 @@ _PATH: Final = re.compile(
     rb"|~|\.{1,2}|[A-Za-z]:)[/\\][A-Za-z0-9_.@ /\\-]*"
     rb"|[A-Za-z0-9_.-]{1,60}/[A-Za-z0-9_./-]{1,120}\.(?:pem|key|crt|cer|p12|jks|json|ya?ml|txt|env|conf|properties|xml|toml)"
     rb"|[A-Za-z0-9_-]{1,60}\.(?:pem|key|crt|cer|p12|pfx|jks|json|ya?ml|txt|conf|properties|xml|toml|gpg|asc|pub)"
+    rb"|HTTP/[0-9.]{1,3}"
 )
 _NUMBER: Final = re.compile(rb"-?[0-9]{1,7}(?:\.[0-9]{1,3})?(?:ns|us|ms|s|m|h|d|k|kb|mb|gb|%)?", re.IGNORECASE)
 _PUBLIC_KEY: Final = re.compile(
@@ -67,6 +68,8 @@ _PLAIN_VALUES: Final = VOCABULARY.plain_values
 _TOKEN_LENGTH: Final = 8
 _LONG_TOKEN: Final = 20
 _MAX_PLAIN: Final = 24
+# The only plain values with digits: amd64 and its like.
+_MAX_PLATFORM: Final = 5
 _MAX_HEX_NUMBER: Final = 20
 # With none of these a value can be no reference, path or code; a filler begins with one of the letters.
 _SUSPECT: Final = table(b"$%{<[:?(*#!&./~\\_-@+ \xe2")
@@ -102,7 +105,7 @@ def is_harmless(value: bytes, *, quoted: bool = False) -> bool:  # noqa: C901 - 
         if inner != value and b"," not in inner:  # a list of one
             # A token of an earlier pass is no list.
             return is_harmless(inner, quoted=quoted) or _is_placeholder(value, quoted=quoted)
-    if not has_digit and length <= _MAX_PLAIN and value.lower() in _PLAIN_VALUES:
+    if (not has_digit or length <= _MAX_PLATFORM) and length <= _MAX_PLAIN and value.lower() in _PLAIN_VALUES:
         return True
     if suspect and is_base64 and has_digit and value[0] != SLASH and not value.lower().startswith(_PLUS_AND_SLASH):
         suspect = False  # base64, and nothing that these signs could make it
@@ -137,7 +140,7 @@ def is_label(value: bytes) -> bool:
             continue
         if not bare.replace(b"-", b"").replace(b"'", b"").isalpha() and bare.isascii():
             return False  # and no word of another script
-        if bare.decode("utf-8", "replace") in SECRET_WORDS:
+        if bare == b"key" or bare.decode("utf-8", "replace") in SECRET_WORDS:
             named = True
     return named or value[-1:] in b"?:.!" or value.endswith(b"\xe2\x80\xa6")
 
@@ -150,7 +153,7 @@ def is_prose(value: bytes) -> bool:
 
 def names_secret(value: bytes) -> bool:
     """Says whether a value is itself a word for a secret, as in `Secret: secrets "x" not found`."""
-    word = value[:_MAX_LENGTH].lower()
+    word = value[:_MAX_LENGTH].lower().strip(b"0123456789")
     return word.decode("utf-8", "replace") in SECRET_WORDS
 
 

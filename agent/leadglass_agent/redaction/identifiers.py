@@ -39,7 +39,7 @@ _PASSWORD_WORDS: Final = frozenset(
 _SECRET_PHRASES: Final = (  # noqa: SIM905 - so many scripts are read best as lines of words
     """
     clé clef parol lösenord hasł şifre khẩu 密码 密碼
-    口令 密钥 金鑰 令牌 秘密 パスワード 暗証 合言葉 비밀
+    口令 密钥 金鑰 令牌 秘密 キー 鍵 パスワード 暗証 合言葉 비밀
     암호 패스워드 парол ключ секрет токен лозинк المرور كلمة
     contraseñ รหัส पासवर्ड कुंजी סיסמ گذرواژ رمز κωδικ συνθηματικ
     jelszó kulcs slaptažod salasõna schlüssel nøkkel lykilor aðgangsor கடவுச்சொல்
@@ -54,7 +54,7 @@ _IDENTIFIER_WORDS: Final = frozenset(
     b" index partition thread nonce iv kid arn objectid mac address addr queue msgid messageid public publickey"
     b" pubkey pub pubkeys tag subnet vpc sg eni ami sku oid pin_sha256 spki h1 bh xid zxid cxid lsn gtid seq"
     b" sequence contract magnet btih ipfs urn lineage appid bundle hwid ulid callid unique_id tracking ticket"
-    b" snapshot migration asset chunk identifier tracestate traceparent clientid userid requestid traceid spanid"
+    b" snapshot migration asset chunk identifier tracestate traceparent clientid n userid requestid traceid spanid"
     b" if-none-match none-match match".split()
 )
 _PLAIN_WORDS: Final = frozenset(
@@ -85,7 +85,7 @@ _ENDINGS: Final = bytearray(1 << 15)
 
 
 def _note_endings() -> None:
-    for word in _SECRET_WORDS | _CODE_WORDS | _PASSWORD_WORDS:
+    for word in _SECRET_WORDS | _CODE_WORDS | _PASSWORD_WORDS | {b"wifi", b"wlan", b"ssid", b"zugang", b"logins"}:
         last = (word[-2] & 31) << 5 | word[-1] & 31
         for before in range(32) if len(word) == 2 else (word[-3] & 31,):  # noqa: PLR2004 - of pw only these are left
             _ENDINGS[before << 10 | last] = 1

@@ -30,6 +30,8 @@ class SecretName:
         self.counts = counts
 
 
+# The first letter of scripts without blanks between words, kana.
+_FIRST_UNSPACED: Final = 0x3040
 _PASSWORD: Final = SecretName("password", VALUE)
 _SECRET: Final = SecretName("secret", VALUE)
 _TOKEN: Final = SecretName("token", VALUE, counts=True)
@@ -57,7 +59,7 @@ _SET_COOKIE: Final = SecretName("cookie", SET_COOKIE)
 
 _COMPOUND: Final = (
     (("password", "passwd", "passphrase", "passwort", "kennwort", "dbpwd", "userpwd"), _PASSWORD),
-    (("privatekey",), _PRIVATE_KEY),
+    (("privatekey", "privkey"), _PRIVATE_KEY),
     (
         ("apikey", "accesskey", "secretkey", "masterkey", "accountkey", "authkey", "encryptionkey", "signingkey"),
         _API_KEY,
@@ -65,6 +67,7 @@ _COMPOUND: Final = (
     (("secret",), _SECRET),
     (("token",), _TOKEN),
     (("connectionstring", "connstr"), _CONNECTION),
+    (("salt",), _WEAK_SECRET),
 )
 # Last words of a name, and the words before them that make it a secret's.
 _OWNED: Final = (
@@ -102,15 +105,27 @@ _WORDS: Final = {
     "cookies": _COOKIE,
     **dict.fromkeys(("otp", "pin", "mfa", "totp", "pincode", "puk", "cvv", "cvc", "暗証番号", "pinterest_pin"), _CODE),
     "mnemonic": _PHRASE,
-    "session": _WEAK_SESSION,
+    **dict.fromkeys(("session", "sid"), _WEAK_SESSION),
     **dict.fromkeys(("salt", "pepper"), _WEAK_SECRET),
     **dict.fromkeys(("verifier", "csrf", "xsrf", "csrfmiddlewaretoken"), _WEAK_TOKEN),
-    "hmac": _WEAK_KEY,
+    **dict.fromkeys(("hmac", "encrypt"), _WEAK_KEY),
     "connstring": _CONNECTION,
-    **dict.fromkeys(("schlüssel", "schluessel", "klucz", "chiave", "ключ", "sleutel", "nyckel"), _WEAK_KEY),
+    **dict.fromkeys(
+        ("キー", "鍵", "schlüssel", "schluessel", "klucz", "chiave", "ключ", "sleutel", "nyckel"), _WEAK_KEY
+    ),
     "auth": _WEAK_CREDENTIAL,
     "sig": _QUERY_SIGNATURE,
 }
+# Words of scripts without blanks stand at the end of a phrase: 数据库密码.
+_UNSPACED: Final = tuple((word, secret) for word, secret in _WORDS.items() if ord(word[0]) >= _FIRST_UNSPACED)
+# What these are inflected to names a password, too: şifresi, паролем, salasanasi, hasła.
+_STEMS: Final = tuple(
+    """
+    parolas parolan şifre sifre salasan lozink slaptažod jelszav jelszó пароле пароля паролю паролем паролі лозинк
+    κωδικο hasła hasłem hesla heslem lösenord passordet adgangskode wachtwoord kennwort passwort contraseñ
+    """.split()  # noqa: SIM905 - so many scripts are read best as lines of words
+)
+_MAX_ENDING: Final = 4
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+|\d+")
 # Names repeat: a dense text has a dozen of them. Behind so many different ones the memory starts anew.
 _MAX_KNOWN: Final = 4096
@@ -133,8 +148,13 @@ def _classify(key: bytes) -> SecretName | None:
     if not name.isascii() and name.lower() in _WORDS:
         return _WORDS[name.lower()]  # the signs of some scripts are no letters of a word
     words = [word.lower() for word in _WORD.findall(name)]
-    while len(words) > 1 and (
-        words[-1].isdigit() or (words[-1] in VOCABULARY.neutral_suffixes and tuple(words[-2:]) not in _PAIRS)
+    while (
+        len(words) > 1
+        and (
+            words[-1].isdigit()
+            or (words[-1] in ("in", "out") and words[-2] in VOCABULARY.passwords)  # of CHAP, in either direction
+            or (words[-1] in VOCABULARY.neutral_suffixes and tuple(words[-2:]) not in _PAIRS)
+        )
     ):
         words.pop()
     if not words:
@@ -163,6 +183,18 @@ def _by_last_word(words: list[str]) -> SecretName | None:  # noqa: PLR0911 - eac
     for endings, named in _COMPOUND:
         if last.endswith(endings):
             return named
+    return _inflected(last)
+
+
+def _inflected(word: str) -> SecretName | None:
+    """Finds the word for a secret that a word of another language begins or, in scripts without blanks, ends with."""
+    if not word.isascii():
+        for stem, secret in _UNSPACED:
+            if stem in word:
+                return secret
+    for stem in _STEMS:
+        if word.startswith(stem) and len(word) - len(stem) <= _MAX_ENDING:
+            return _PASSWORD
     return None
 
 

@@ -68,7 +68,7 @@ _EQUAL_RUN: Final = table(b"=")
 _ARROW_END: Final = table(b">~")
 _SIGN: Final = table(b"-?+|!~&*/^,<>;.\xef")
 # Each with an equals sign behind it: := has its own step.
-_ASSIGNERS: Final = table(b"?+|!~&*/^")
+_ASSIGNERS: Final = table(b"?+|~&*/^")
 _STATEMENT_END: Final = table(b"\r\n\0.);")
 _LIST_OPENERS: Final = table(b"[=:")  # : is a symbol of Ruby: config[:password] = "x"
 _PATH_MARKS: Final = table(b"/\\")
@@ -228,7 +228,11 @@ def _bar(data: bytes, position: int, name: Name, out: list[Span]) -> bool:
 
 def _rare_sign(data: bytes, position: int, name: Name, walks: Walks, out: list[Span]) -> bool:
     byte = data[position]
-    if byte == SEMICOLON and not name.closed and not name.spaced:
+    if byte == SEMICOLON and name.closed and data.startswith(b";s:", position):
+        # PHP writes the length of each string before it: s:8:"password";s:12:"x";
+        opening = data.find(b'"', position, position + _MAX_TYPING)
+        read_value(data, max(opening, position + 1), name, EQUALS, walks, out)
+    elif byte == SEMICOLON and not name.closed and not name.spaced:
         confirm_cell(data, position + 1, name.secret, out)
     elif byte == DOT and data[position + 1 : position + _MAX_TYPING].startswith(_TYPING):
         opening = data.find(b"(", position, position + _MAX_TYPING)

@@ -7,6 +7,7 @@ from typing import Final
 from leadglass_agent.redaction.findings import RuleId
 from leadglass_agent.redaction.harmless import is_harmless, looks_like_token
 from leadglass_agent.redaction.password_words import is_password
+from leadglass_agent.redaction.phrases import is_phrase
 from leadglass_agent.redaction.quotes import quoted_value
 from leadglass_agent.redaction.signs import CLOSE, OPEN
 from leadglass_agent.redaction.spans import Span
@@ -17,6 +18,8 @@ _CREDENTIAL: Final = RuleId("credential")
 _MAX_ARGUMENTS: Final = 400
 _MAX_LITERALS: Final = 8
 _MIN_PASSWORD: Final = 6
+# Groups of letters, as a provider of mail gives them out, and phrases that recover a wallet.
+_MIN_GROUPS: Final = 4
 
 
 def read_login(data: bytes, end: int, out: list[Span]) -> None:
@@ -69,10 +72,15 @@ def _reads_argument(text: bytes, start: int, end: int, out: list[Span]) -> bool:
     if (len(text) >= _MIN_PASSWORD and is_password(text, expected=True)) or looks_like_token(text):
         out.append(Span(start, end, READER_RANK, _CREDENTIAL))
         return False
+    if is_phrase(text, _MIN_GROUPS):
+        out.append(Span(start, end, READER_RANK, _CREDENTIAL))
+        return False
     return text.isalnum()
 
 
 def _is_address(text: bytes) -> bool:
+    if is_phrase(text, _MIN_GROUPS):
+        return False
     if b"://" in text or b" " in text or text.startswith(b"jdbc:"):
         return True
     at = text.find(b"@")

@@ -9,6 +9,7 @@ from leadglass_agent.redaction.keynames import QUERY
 from leadglass_agent.redaction.lines import Walks
 from leadglass_agent.redaction.links import read_link
 from leadglass_agent.redaction.names import name_end, read_name
+from leadglass_agent.redaction.nearby import read_nearby
 from leadglass_agent.redaction.signs import COLON, SLASH
 from leadglass_agent.redaction.tables import table
 
@@ -25,9 +26,10 @@ _PATH_END: Final = table(b"\"'` ,?)")
 class PairState:
     """How far one text was read, so that each name is read once however many parts it has, and none within a value."""
 
-    __slots__ = ("covered_to", "read_to", "walks")
+    __slots__ = ("covered_to", "near_to", "read_to", "walks")
 
     def __init__(self) -> None:
+        self.near_to = 0
         self.read_to = 0
         self.covered_to = 0
         self.walks = Walks()
@@ -54,6 +56,8 @@ def confirm_name(data: bytes, end: int, kind: int, state: PairState, out: list[S
     read_link(data, name, state.walks, out)
     if len(out) > count:
         state.covered_to = out[-1].end
+    elif name.secret.form <= QUERY:
+        state.near_to = read_nearby(data, name, state.near_to, out)
 
 
 def _ends_path(data: bytes, name: Name) -> bool:

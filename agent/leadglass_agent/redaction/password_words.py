@@ -21,6 +21,10 @@ _SPLIT: Final = table(b" \t\r\n\0")
 _OPENING: Final = table(b"\"'`(<[{*")
 _CLOSING: Final = table(b"\"'`)>],;:!?.}*")
 _SYMBOL: Final = table(b"!@#$%^&*+~?|")
+# First bytes of UTF-8: of letters of Latin, Greek and Cyrillic script, and of quotes and scripts without blanks.
+_LETTER_LEAD: Final = table(bytes(range(0xC3, 0xD3)))
+_MARK_LEAD: Final = table(bytes((0xC2,)) + bytes(range(0xE0, 0xF8)))
+_LEAD_BITS: Final = 0xC0
 _NEVER: Final = table(b"(){}[]<>\"' \t\r\n")
 _VARIABLE: Final = table(b"$%{<&?@")
 _MARK: Final = table(b"?!=&*")
@@ -49,7 +53,7 @@ def is_password(text: bytes, *, expected: bool = False) -> bool:
     for byte in text:
         if DIGIT[byte]:
             digits += 1
-        elif ALNUM[byte]:
+        elif ALNUM[byte] or _LETTER_LEAD[byte]:
             letters += 1
         elif _SYMBOL[byte]:
             symbols += 1
@@ -81,14 +85,27 @@ def is_structured(text: bytes) -> bool:
     return is_counted and text == lower and head.rstrip(b"-_.").isalpha()
 
 
+def _past_letter(data: bytes, position: int, limit: int) -> int:
+    """Walks past one letter of UTF-8."""
+    position += 1
+    while position < limit and data[position] & _LEAD_BITS == BEYOND_ASCII:
+        position += 1
+    return position
+
+
 def stripped(data: bytes, start: int, end: int) -> tuple[int, int, bool]:
     """Gives the bounds of a word without the marks around it, and whether one of them opened it."""
     quoted = False
-    while start < end and (_OPENING[data[start]] or data[start] >= BEYOND_ASCII):  # 「 and its like
+    while start < end and (_OPENING[data[start]] or _MARK_LEAD[data[start]]):  # 「 and its like
         quoted = True
-        start += 1
+        start = _past_letter(data, start, end)
     while end > start and data[end - 1] >= BEYOND_ASCII:
-        end -= 1
+        lead = end - 1
+        while lead > start and data[lead] & _LEAD_BITS == BEYOND_ASCII:
+            lead -= 1
+        if not _MARK_LEAD[data[lead]]:
+            break
+        end = lead
     while end > start and _CLOSING[data[end - 1]]:
         if data[end - 1] == BANG and not quoted:  # a password may end in !
             break

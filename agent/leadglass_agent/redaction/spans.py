@@ -48,6 +48,19 @@ def merge(spans: list[Span]) -> list[Span]:
     return merged
 
 
+def interleaved(one: list[Span], other: list[Span]) -> list[Span]:
+    """Puts two ordered lists of spans into one that is ordered by their begin."""
+    both: list[Span] = []
+    index = 0
+    for span in one:
+        while index < len(other) and other[index].start < span.start:
+            both.append(other[index])
+            index += 1
+        both.append(span)
+    both.extend(other[index:])
+    return both
+
+
 def replace(data: bytes, spans: list[Span]) -> bytes:
     """Puts the constant token of its rule in the place of each span.
 

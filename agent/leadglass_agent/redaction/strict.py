@@ -4,102 +4,110 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from leadglass_agent.redaction.findings import RuleId
-from leadglass_agent.redaction.harmless import is_harmless
-from leadglass_agent.redaction.identifiers import CODE, ENDINGS, PASSWORD_NAME, SECRET, TRANSPARENT, kind_of
-from leadglass_agent.redaction.randomness import shape_of
+from leadglass_agent.redaction.entries import stretches
+from leadglass_agent.redaction.identifiers import CODE, ENDINGS
 from leadglass_agent.redaction.run_counts import (
     CLASS,
     IS_DIGIT,
     IS_HIGH,
-    IS_JOINER,
     IS_LOWER,
     IS_SIGN,
     IS_UPPER,
 )
-from leadglass_agent.redaction.shapes import DIGEST, PASSWORD, PLAIN, RANDOM, WEAK
-from leadglass_agent.redaction.spans import Span
+from leadglass_agent.redaction.runs import read_number, read_run
 from leadglass_agent.redaction.surroundings import (
-    BESIDE,
-    LINKED,
+    EXPECTANT,
+    LIBERAL,
+    PRECISE,
     REACH,
+    SILENT,
     Line,
     end_line,
-    is_named,
-    is_public,
-    is_said,
-    link,
-    may_be_secret,
     note,
-    secret_follows,
 )
-from leadglass_agent.redaction.tables import BASE64, BLANK, DIGIT, LINE_END, QUOTE, run_end, run_start, table, until
-from leadglass_agent.redaction.verdict import is_wanted
+from leadglass_agent.redaction.tables import LINE_END
 
 if TYPE_CHECKING:
     from mypy_extensions import i64  # the compiler reads it; plain Python takes it for an int
 
-TOKEN_LIKE: Final = RuleId("token-like")
-PASSWORD_LIKE: Final = RuleId("password-like")
-# Behind everything that knows what it found, before echoes.
-_RANK: Final = 80
+    from leadglass_agent.redaction.spans import Span
 
-_MAX_EXTENT: Final = 65_536
-_MIN_RUN: Final = 4
-_MIN_CODE: Final = 3
+
 _MAX_CODE: Final = 8
-_BARE_CODE: Final = 4
-_CODE_REACH: Final = 24
-_MAX_ARMOUR: Final = 32_768
 
 _NEWLINE: Final = 0x0A
 _EQUALS: Final = 0x3D
 _COLON: Final = 0x3A
-_SLASH: Final = 0x2F
 _DASH: Final = 0x2D
-_DOT: Final = 0x2E
-_P: Final = 0x70
-_T: Final = 0x74
-_I: Final = 0x69
-_SPACE: Final = 0x20
-_SENTENCE_END: Final = table(b".!?*")
-_MARKS: Final = table(b"*_-#!?$@&^.~+%")
-_REFERENCE_MARKS: Final = table(b"${}<>[]()|:")
-_PAIR_START: Final = table(b" \t\r\n\0\"'`=,(")
-_PAIR_END: Final = table(b" \t\r\n\0\"'`,)@|")
-# What a mail server asks for, in base64: "Username:" and "Password:".
-_PROMPTS: Final = frozenset((b"VXNlcm5hbWU6", b"UGFzc3dvcmQ6", b"dXNlcm5hbWU6", b"cGFzc3dvcmQ6"))
 _ANY_LETTER: Final = IS_LOWER | IS_UPPER | IS_HIGH
+# A value that is longer than any line ends what its line said.
+_MAX_LINE: Final = 512
+_NO_SPANS: Final[list[Span]] = []
 _NO_WORD: Final = IS_DIGIT | IS_SIGN | IS_HIGH
 _CAMEL: Final = IS_LOWER | IS_UPPER
 _LONG_WORD: Final = 16
-_CODE_KINDS: Final = IS_UPPER | IS_DIGIT | IS_JOINER
-# The first byte of scripts without blanks: kana, han, hangul, and their punctuation.
-_FIRST_UNSPACED: Final = 0xE3
-_BEYOND_ASCII: Final = table(bytes(range(0x80, 0x100)))
 _MIN_LOWER: Final = 8
 # A password that is a word stands so close to its name, and is no shorter.
 _NEAR: Final = 32
-_MIN_WORD: Final = 6
 _LONG_NUMBER: Final = 16
-_VALUE_STOP: Final = table(b" \t\r\n\x0b\x0c\0\"'`,;()[]{}<>|\\")
 
 
-def strict_spans(  # noqa: C901, PLR0912 - one walk, without a call for each word
-    data: bytes, out: list[Span], cut: int, most: int
-) -> int:
+def strict_spans(data: bytes, out: list[Span], cut: int, most: int) -> int:
     """Adds a span for each token-like string; gives the place where it stopped, having found `most` behind `cut`."""
+    return _by_lines(data, _NO_SPANS, out, cut, most, EXPECTANT, LIBERAL)
+
+
+def precise_spans(data: bytes, certain: list[Span], out: list[Span], cut: int, most: int) -> int:
+    """Adds a span for what can only be a secret, on lines that are no entries of a log; stops as `strict_spans` does.
+
+    What is `certain`, ordered and apart, is not looked at again.
+    """
+    return _by_lines(data, certain, out, cut, most, SILENT, PRECISE)
+
+
+def _by_lines(
+    data: bytes, certain: list[Span], out: list[Span], cut: int, most: int, in_logs: int, elsewhere: int
+) -> int:
+    """Reads each stretch of lines that are alike, entries of a log or others, in their mode."""
+    begin = 0
+    left = most
+    mode = elsewhere
+    for end in stretches(data):
+        mode = elsewhere if mode == in_logs else in_logs
+        if mode != SILENT and end > begin:
+            count = len(out)
+            stop = strict_stretch(data, certain, out, begin, end, cut, left, mode)
+            if stop > cut:
+                left -= len(out) - count
+                if left <= 0:
+                    return stop
+            begin = stop
+        begin = max(begin, end)
+    return len(data)
+
+
+def strict_stretch(  # noqa: C901, PLR0912, PLR0915 - one walk, without a call for each word
+    data: bytes, certain: list[Span], out: list[Span], begin: int, stop: int, cut: int, most: int, mode: int
+) -> int:
+    """Adds a span for each token-like string that begins in this stretch; gives the place where it stopped."""
     length: i64 = len(data)
-    line = Line()
+    limit: i64 = stop
+    line = Line(mode)
+    line.name_start = line.name_end = begin
     classes = CLASS
     endings = ENDINGS
-    position: i64 = 0
+    position: i64 = begin
     start: i64 = 0
     end: i64 = 0
     kind: i64 = 0
     kinds: i64 = 0
     found = len(out) + most
-    while position < length:
+    # The first certain span that ends behind this place.
+    index = _first_behind(certain, begin)
+    sure_start: i64 = certain[index].start if index < len(certain) else length
+    sure_end: i64 = certain[index].end if index < len(certain) else length
+    sure_before: i64 = 0
+    while position < limit:
         kind = classes[data[position]]
         if kind == 0:
             if data[position] == _NEWLINE or LINE_END[data[position]]:
@@ -115,21 +123,36 @@ def strict_spans(  # noqa: C901, PLR0912 - one walk, without a call for each wor
                 break
             kind = classes[data[position]]
         end = position
+        if end > sure_start:
+            while sure_end <= start and index < len(certain):
+                index += 1
+                sure_before = sure_end
+                sure_start = certain[index].start if index < len(certain) else length
+                sure_end = certain[index].end if index < len(certain) else length
+            if end > sure_start:
+                position = max(end, sure_end)
+                line.name_start = sure_start
+                line.name_end = sure_end
+                if sure_end - sure_start > _MAX_LINE:
+                    line.secret_end = -1
+                continue
         if kinds & _ANY_LETTER == 0:
             if kinds & IS_DIGIT != 0:
                 if (
                     line.secret_kind == CODE
+                    or line.asked_for_code
                     or (end - start >= _LONG_NUMBER and kinds == IS_DIGIT)
                     or (kind == 0 and end - start <= _MAX_CODE)
                 ):
-                    _number(data, start, end, line, out)
+                    read_number(data, start, end, line, out)
                 line.name_start = end
                 line.name_end = end
             continue
+        known = len(out)
         if (
             kinds & _NO_WORD == 0
             and end - start < _LONG_WORD
-            and (kinds != _CAMEL or line.secret_end < 0)
+            and (kinds != _CAMEL or (line.secret_end < 0 and mode != LIBERAL))
             and (data[start] != _DASH)
         ):
             if end > 2 and endings[(data[end - 3] & 31) << 10 | (data[end - 2] & 31) << 5 | data[end - 1] & 31]:  # noqa: PLR2004
@@ -139,16 +162,31 @@ def strict_spans(  # noqa: C901, PLR0912 - one walk, without a call for each wor
                 and line.name_end == start - 1
                 and (data[start - 1] == _EQUALS or data[start - 1] == _COLON)
             ) or (line.secret_end >= 0 and start - line.secret_end <= _NEAR):
-                position = _run(data, start, end, kinds, line, out)
+                position = read_run(data, start, end, kinds, line, out)
         else:
-            position = _run(data, start, end, kinds, line, out)
+            position = read_run(data, start, end, kinds, line, out)
+        if len(out) > known and (out[-1].end > sure_start or out[-1].start < sure_before < out[-1].end):
+            out.pop()
         if position <= cut:
             found = len(out) + most  # what stands before the cut does not count
         elif len(out) >= found:
             return position
         line.name_start = start
         line.name_end = end
-    return length
+    return position
+
+
+def _first_behind(spans: list[Span], place: int) -> int:
+    """Finds the first of these ordered spans that ends behind a place."""
+    low = 0
+    high = len(spans)
+    while low < high:
+        middle = (low + high) // 2
+        if spans[middle].end <= place:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 def strict_argument_spans(arguments: list[bytes], index: int, out: list[Span]) -> None:
@@ -166,174 +204,3 @@ def strict_argument_spans(arguments: list[bytes], index: int, out: list[Span]) -
             span.start -= begin
             span.end -= begin
             out.append(span)
-
-
-def _number(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> None:
-    """Masks numbers that stand beside the name of a code or, when they are long, of a secret."""
-    if line.secret_kind == CODE or end - start <= _MAX_CODE:
-        _code(data, start, end, line, out)
-    elif line.secret_end > 0 and line.secret_end == line.name_end and link(data, start, line) == LINKED:
-        out.append(Span(start, end, _RANK, TOKEN_LIKE))
-
-
-def _run(  # noqa: C901, PLR0911 - one row for each form that needs no shape
-    data: bytes, start: int, end: int, kinds: int, line: Line, out: list[Span]
-) -> int:
-    """Reads a run that is more than a short word; gives the place to go on from."""
-    if end < len(data) and data[end] == _EQUALS and kinds & IS_SIGN:
-        # a=1&b=2: what stands behind the last & is the next name.
-        cut = max(data.rfind(b"&", start, end), data.rfind(b"?", start, end))
-        if cut >= start:
-            if cut > start:
-                _run(data, start, cut, kinds & ~IS_SIGN, line, out)
-            return cut + 1
-    stop = end
-    while (
-        stop - start > _MIN_RUN and _SENTENCE_END[data[stop - 1]] and (data[stop - 1] == _DOT or kinds & IS_DIGIT == 0)
-    ):
-        stop -= 1
-    if kinds & IS_DIGIT == 0 and stop - start > 1:
-        first = run_end(data, start, stop, _MARKS) if kinds & IS_SIGN else start
-        if kinds & IS_HIGH or may_be_secret(data, stop):
-            note(data, first, stop, line)
-    if stop - start < _MIN_RUN:
-        return end
-    if kinds == _CODE_KINDS and stop - start == 8 and data[start + 1] == _DASH and data.startswith(b" is your", end):  # noqa: PLR2004
-        out.append(Span(start + 2, end, _RANK, PASSWORD_LIKE))  # G-123456 is your verification code
-        return end
-    if (
-        kinds == IS_LOWER | IS_JOINER
-        and 0 <= line.secret_end < start
-        and start - line.secret_end <= _NEAR
-        and data.count(b"-", start, stop) > 1
-        and (line.secret_kind == PASSWORD_NAME or data.startswith(b" is ", start - 4))
-    ):
-        out.append(Span(start, stop, _RANK, PASSWORD_LIKE))  # correct-horse-battery
-        return end
-    if data[start] == _DASH and data.startswith(b"-----BEGIN ", start):
-        return _behind_public_block(data, start, end, line)
-    if data[start] == _DASH and data[start + 1] == _P and (start == 0 or _PAIR_START[data[start - 1]]):
-        # mysql -psecret
-        shape = shape_of(data, start + 2, stop)
-        if shape >= PASSWORD or (shape == WEAK and kinds & IS_SIGN):
-            out.append(Span(start + 2, _extended(data, start + 2, stop, shape), _RANK, PASSWORD_LIKE))
-            return max(end, out[-1].end)
-    return max(end, _judge(data, start, stop, line, out))
-
-
-def _unspaced(data: bytes, start: int, cut: int, end: int, line: Line, out: list[Span]) -> int:
-    """Reads a name and its value in a script that puts no blank between them."""
-    note(data, start, cut, line)
-    stop = cut
-    while stop < end and CLASS[data[stop]] != IS_HIGH:
-        stop += 1
-    if line.secret_end == cut and stop - cut >= _MIN_RUN and not is_harmless(data[cut:stop]):
-        out.append(Span(cut, stop, _RANK, PASSWORD_LIKE))
-    elif stop - cut >= _MIN_RUN:
-        _judge(data, cut, stop, line, out)
-    return end
-
-
-def _judge(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> int:
-    """Decides whether a run is masked; gives the place to go on from."""
-    shape = shape_of(data, start, end)
-    if shape <= WEAK and line.secret_kind == PASSWORD_NAME and line.secret_end <= start:
-        stop = _plain_password_end(data, start, end, line)
-        if stop >= end and _is_no_name(data, start, end) and not is_harmless(data[start:stop]):
-            out.append(Span(start, stop, _RANK, PASSWORD_LIKE))
-            return stop
-    if shape == PLAIN:
-        return end
-    if shape in (RANDOM, DIGEST) and is_public(data, start):
-        return run_end(data, end, len(data), BASE64)
-    if not is_wanted(data, start, end, shape, line):
-        return run_end(data, end, len(data), BASE64) if shape == RANDOM else end
-    stop = _extended(data, start, end, shape)
-    begin = _begun(data, start, shape)
-    value = data[begin:stop]
-    if value in _PROMPTS or ((shape < PASSWORD or _may_be_reference(value)) and is_harmless(value)):
-        return end
-    out.append(Span(begin, stop, _RANK, PASSWORD_LIKE if shape in (PASSWORD, WEAK) else TOKEN_LIKE))
-    return stop
-
-
-def _may_be_reference(value: bytes) -> bool:
-    for byte in value:
-        if _REFERENCE_MARKS[byte]:
-            return True
-    return b"xxx" in value.lower() or b"your" in value.lower()
-
-
-def _is_no_name(data: bytes, start: int, end: int) -> bool:
-    """Says whether a word is not itself the name of a secret, a reference to one or a name before a value."""
-    if start > 0 and _REFERENCE_MARKS[data[start - 1]] and data[start - 1] not in b"])>":
-        return False
-    if end < len(data) and data[end] in b"=:}":
-        return False
-    return kind_of(data[max(start, end - REACH) : end]) not in (SECRET, CODE, PASSWORD_NAME)
-
-
-def _plain_password_end(data: bytes, start: int, end: int, line: Line) -> int:
-    """Gives the end of a password without digits, as of `salasana: meripihka`; -1 where a sentence goes on."""
-    linked = link(data, start, line)
-    if linked != LINKED or not (is_named(data, line) or kind_of(line.name(data)) == TRANSPARENT):
-        return end if end - start >= _MIN_WORD and is_said(data, start, end, line) else -1
-    if end < len(data) and not QUOTE[data[start - 1]]:
-        end = until(data, end, min(len(data), end + REACH), _VALUE_STOP)
-        following = run_end(data, end, min(len(data), end + 2), _PAIR_END)
-        if end < len(data) and data[end] in b"([":
-            return -1
-        if end < len(data) and BLANK[data[end]] and following < len(data) and not LINE_END[data[following - 1]]:
-            return -1
-    return end
-
-
-def _begun(data: bytes, start: int, shape: int) -> int:
-    if shape == RANDOM and start > 0 and data[start - 1] == _SLASH:
-        first = run_start(data, start, max(0, start - 4096), BASE64)
-        if data[first] != _SLASH and (first == 0 or data[first - 1] not in b".:~@%"):
-            return first
-    return start
-
-
-def _extended(data: bytes, start: int, end: int, shape: int) -> int:
-    """Gives the end of what belongs to a masked run: other signs of the same value."""
-    limit = min(len(data), end + _MAX_EXTENT)
-    if shape == PASSWORD:
-        if start > 0 and QUOTE[data[start - 1]]:
-            closing = data.find(data[start - 1 : start], end, min(limit, end + 64))
-            if closing >= 0 and data.find(b"\n", end, closing) < 0 and data.find(b" ", end, closing) < 0:
-                return closing
-        return run_end(data, end, limit, _MARKS)
-    return run_end(data, end, limit, BASE64)
-
-
-def _code(data: bytes, start: int, end: int, line: Line, out: list[Span]) -> None:
-    """Masks a short number that a name such as `pin` or `door code` is near to."""
-    stop = run_end(data, start, end, DIGIT)
-    length = stop - start
-    if not _MIN_CODE <= length <= _MAX_CODE or (stop < end and CLASS[data[stop]] != IS_SIGN):
-        return
-    said = stop + 3 < len(data) and data[stop] == _SPACE and data[stop + 1] in (_I, _T)
-    if said and length >= _BARE_CODE and data.startswith((b" is ", b" to log in", b" to sign in", b" to verify"), stop):
-        if data[stop + 1] == _T or secret_follows(data, stop):
-            out.append(Span(start, end, _RANK, PASSWORD_LIKE))
-    elif line.secret_kind == CODE and line.secret_end > 0 and start - line.secret_end <= _CODE_REACH:
-        linked = link(data, start, line)
-        if linked == LINKED or (length >= _BARE_CODE and (linked == BESIDE or line.name_end != line.secret_end)):
-            out.append(Span(start, end, _RANK, PASSWORD_LIKE))
-
-
-def _behind_public_block(data: bytes, start: int, end: int, line: Line) -> int:
-    """Gives the end of a certificate's, a signature's or a public key's block; other blocks are read on."""
-    stop = data.find(b"\n", start, start + 80)
-    head = data[start : stop if stop > 0 else start + 80]
-    if b"CERTIFICATE" not in head and b"PUBLIC" not in head and b"SIGNATURE" not in head:
-        return end
-    if start < line.sought_to:
-        return end
-    closing = data.find(b"-----END ", start, min(len(data), start + _MAX_ARMOUR))
-    if closing > 0:
-        return closing + len(b"-----END")
-    line.sought_to = start + _MAX_ARMOUR
-    return end

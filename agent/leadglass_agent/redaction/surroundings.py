@@ -16,7 +16,7 @@ from leadglass_agent.redaction.identifiers import (
     kind_of,
 )
 from leadglass_agent.redaction.run_counts import CLASS, IS_LOWER, IS_UPPER
-from leadglass_agent.redaction.tables import BLANK, LINE_END, QUOTE, SPACE, run_end, run_start, table
+from leadglass_agent.redaction.tables import BASE64, BLANK, LINE_END, QUOTE, SPACE, run_end, run_start, table
 
 if TYPE_CHECKING:
     from mypy_extensions import i64  # the compiler reads it; plain Python takes it for an int
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 APART: Final = 0
 BESIDE: Final = 1  # blanks, quotes and brackets
 LINKED: Final = 2  # an equals sign or a colon
+
+# How much is taken for a secret: what can be nothing else, what may be one, or all that is not certainly plain.
+SILENT: Final = -1
+PRECISE: Final = 0
+EXPECTANT: Final = 1
+LIBERAL: Final = 2
 
 # A word for a secret reaches so far along its line.
 REACH: Final = 64
@@ -60,6 +66,13 @@ _ENDINGS_OF_PROSE: Final = tuple(
 )
 _CLOSE: Final = table(b".!\"'`)}]> \t" + bytes((0xC2, 0xBB, 0xE2, 0x80, 0x9D, 0x99)))
 _MAX_CLOSE: Final = 4
+# Outside of logs these speak of a password, too.
+_ACCESSES: Final = frozenset((b"wifi", b"wlan", b"ssid", b"creds", b"zugang", b"zugangsdaten", b"login", b"logins"))
+_NETWORKS: Final = frozenset((b"wifi", b"wlan", b"wi-fi", b"wpa", b"wpa2", b"wep", b"network", b"guest"))
+_COUNTED_CODES: Final = frozenset(
+    b"error status exit return response zip postal country area source http result reason op key char vendor".split()
+)
+_PUBLIC_OWNERS: Final = frozenset((b"public", b"host", b"primary", b"foreign"))
 _CODE_OWNERS: Final = frozenset(
     b"pin door login security access verification otp unlock activation confirmation time backup gate alarm safe"
     b" sms auth".split()
@@ -84,9 +97,23 @@ _MEDIA: Final = (b"data:image/", b"data:font/", b"data:audio/", b"data:video/", 
 class Line:
     """What stood before a run of bytes on its line."""
 
-    __slots__ = ("name_end", "name_start", "secret_end", "secret_kind", "sought_to")
+    __slots__ = (
+        "asked_for_code",
+        "mode",
+        "name_end",
+        "name_start",
+        "public_end",
+        "secret_end",
+        "secret_kind",
+        "sought_to",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, mode: int = EXPECTANT) -> None:
+        self.mode = mode
+        # Whether the line before spoke of a code: > what was the pin again?
+        self.asked_for_code = False
+        # The end of the last name of a public key.
+        self.public_end: i64 = -1
         self.name_start: i64 = 0
         self.name_end: i64 = 0
         self.secret_end: i64 = -1
@@ -107,6 +134,7 @@ def end_line(data: bytes, position: int, line: Line) -> None:
             between += 1
         if between == position and position - line.secret_end <= _MAX_GAP and data[position] != 0:
             return
+    line.asked_for_code = line.mode == LIBERAL and line.secret_kind == CODE
     line.secret_end = -1
     line.secret_kind = ANY
     line.name_end = line.name_start = position + 1
@@ -123,7 +151,15 @@ def note(data: bytes, start: int, end: int, line: Line) -> None:
     """Remembers a word for a secret."""
     word = data[max(start, end - _MAX_NAME) : end]
     kind = kind_of(word)
+    if line.mode != EXPECTANT:
+        if line.mode == LIBERAL and word.lower() == b"code" and line.name(data).lower() not in _COUNTED_CODES:
+            kind = CODE
+        elif word.lower() in _ACCESSES or (word.lower() in (b"key", b"keys") and line.name(data).lower() in _NETWORKS):
+            kind = PASSWORD_NAME
     if kind in (SECRET, CODE, PASSWORD_NAME):
+        if word == b"key" and line.name(data).lower() in _PUBLIC_OWNERS:
+            line.public_end = end
+            return
         if word == b"code" and start - line.name_end == 1 and line.name(data).lower() in _CODE_OWNERS:
             kind = CODE
         line.secret_end = end
@@ -237,6 +273,9 @@ def is_public(data: bytes, start: int) -> bool:
     """Says whether the surroundings show a public key, a picture, a checksum, a message's name or a mangled symbol."""
     if data.startswith(_PUBLIC_HEADS, start):
         return True
+    first = run_start(data, start, max(0, start - REACH), BASE64)
+    if data[first - 1 if first > 0 else 0] == _COLON and data.endswith((b"h1", b"sha256", b"sha512"), 0, first - 1):
+        return True  # a checksum whose base64 has slashes
     before = data[start - 1] if start > 0 else _NEWLINE
     if before == _LESS and data.find(b"@", start, start + REACH) > 0:
         return True

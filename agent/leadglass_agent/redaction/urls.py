@@ -13,7 +13,8 @@ from leadglass_agent.redaction.tables import DIGIT
 _RANK: Final = 30
 _RULE: Final = RuleId("url-password")
 _MAX_AUTHORITY: Final = 4096
-_AUTHORITY: Final = re.compile(rb"[^\s\"'`<>\0]*+")
+# Angle brackets within a password, but no tag of markup behind an address.
+_AUTHORITY: Final = re.compile(rb"[^\s\"'`<>\0/@:]*+:[^\s\"'`\0/@]*+@[^\s\"'`<>\0]*+|[^\s\"'`<>\0]*+")
 _MIN_KEY: Final = 16
 _LONG_KEY: Final = 30
 _MIN_DIGITS: Final = 2

@@ -14,6 +14,7 @@ from leadglass_agent.redaction.signs import (
     AMPERSAND,
     BANG,
     CLOSE_BRACE,
+    CLOSE_BRACKET,
     ESCAPE,
     GREATER,
     LESS,
@@ -33,6 +34,9 @@ _MAX_BLANKS: Final = 256
 _OPEN_ELEMENT: Final = 4096
 _MAX_DUMP_HEAD: Final = 16
 _MAX_TAG: Final = 40
+_MAX_NUMBERS: Final = 2048
+_MIN_NUMBERS: Final = 7
+_NUMBERS: Final = table(b"0123456789abcdefABCDEFxX, \t\r\n")
 _MAX_HASH_SCHEME: Final = 18
 # What may stand before a value and is none of it, and what begins a value of more than a run of bytes.
 _MARK: Final = table(b"*<s!\x1b")
@@ -115,11 +119,17 @@ def _past_yaml_tag(data: bytes, position: int, limit: int) -> int:
     return position
 
 
-def _opened(data: bytes, position: int, limit: int, name_start: int, enclosing: int, walks: Walks) -> Value:
+def _opened(  # noqa: PLR0911 - one row for each opening
+    data: bytes, position: int, limit: int, name_start: int, enclosing: int, walks: Walks
+) -> Value:
     """Finds a value that a bracket, an entity or the end of the line opens; EMPTY when it is certainly none."""
     first = data[position]
     if first == AMPERSAND:
         return entity_quoted(data, position, limit)
+    if first in (OPEN_BRACKET, OPEN_BRACE):
+        numbers = _bytes_of_key(data, position, limit)
+        if numbers > 0:
+            return position + 1, numbers, True
     if first == OPEN_BRACKET:
         return _list(data, position, limit, walks)
     if first == OPEN_BRACE:
@@ -137,6 +147,14 @@ def _list(data: bytes, position: int, limit: int, walks: Walks) -> Value:
         return NONE
     closing = data.find(b"]", position, walks.line.until(data, position, limit))
     return (position, closing + 1, True) if closing > 0 else EMPTY
+
+
+def _bytes_of_key(data: bytes, position: int, limit: int) -> int:
+    """Gives the end of a key that is written as a list of its bytes, `{0x73, 0xc2, …}`; 0 for any other list."""
+    end = run_end(data, position + 1, min(limit, position + _MAX_NUMBERS), _NUMBERS)
+    if end >= limit or data[end] not in (CLOSE_BRACKET, CLOSE_BRACE):
+        return 0
+    return end if data.count(b",", position, end) >= _MIN_NUMBERS else 0
 
 
 def _is_hash_scheme(data: bytes, position: int) -> bool:

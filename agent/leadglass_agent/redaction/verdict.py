@@ -18,6 +18,7 @@ from leadglass_agent.redaction.identifiers import (
 from leadglass_agent.redaction.shapes import COUNTED, DIGEST, HEX_SHORT, LETTERS, PASSWORD, RANDOM, UUID, WEAK
 from leadglass_agent.redaction.surroundings import (
     APART,
+    LIBERAL,
     LINKED,
     PHRASE,
     REACH,
@@ -40,16 +41,22 @@ _MIN_HEX: Final = 12
 _CLOSE: Final = 8
 
 
-def is_wanted(  # noqa: PLR0911 - one row for each ground
+def is_wanted(  # noqa: C901, PLR0911 - one row for each ground
     data: bytes, start: int, end: int, shape: int, line: Line
 ) -> bool:
     """Decides about a run that is not plain."""
     linked = link(data, start, line)
     kind = kind_of(line.name(data)) if linked != APART else ANY
+    if line.public_end == line.name_end and linked != APART:
+        return False
+    if line.mode == LIBERAL and linked != LINKED and (kind != IDENTIFIER or shape == PASSWORD):
+        return end - start >= _MIN_WEAK
     if kind == IDENTIFIER and (linked == LINKED or shape < COUNTED or shape == RANDOM):
         return False
     if kind == THING and shape != RANDOM and (linked == LINKED or shape < COUNTED):
         return False
+    if line.mode == LIBERAL:
+        return end - start >= _MIN_WEAK
     if linked == LINKED and kind in (SECRET, CODE, PASSWORD_NAME):
         return shape != WEAK or end - start >= _MIN_WEAK
     near = line.secret_end >= 0 and start - line.secret_end <= REACH

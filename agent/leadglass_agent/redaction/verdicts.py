@@ -26,10 +26,12 @@ _MIN_CODE: Final = 4
 _MAX_CODE: Final = 10
 _MAX_COUNT: Final = 12
 _MAX_FIELD: Final = 3
+_MIN_NUMBERS: Final = 7
+_NUMBERS: Final = b"0123456789abcdefABCDEFxX, \t\r\n"
 _TYPE_ENDINGS: Final = (b"Token", b"Secret", b"Key", b"Password", b"Credentials")
 
 
-def is_plain(
+def is_plain(  # noqa: PLR0911 - one row for each ground
     data: bytes,
     text: bytes,
     quoted: bool,  # noqa: FBT001 - compiled code is called fastest by position
@@ -41,11 +43,13 @@ def is_plain(
     if is_harmless(text, quoted=quoted) or (quoted and is_label(text)):
         return True
     form = secret.form
+    if quoted and text.count(b",") >= _MIN_NUMBERS and not text.strip(_NUMBERS):
+        return form == QUERY  # the bytes of a key
     if form in (TOKEN, QUERY):
         return not _is_credential(text, secret)
     if secret.counts and _is_counted(text, quoted, secret):
         return True
-    if separator == EQUALS and len(text) <= _MAX_FIELD and text.isdigit():
+    if (separator == EQUALS or secret.rule_id == "secret") and len(text) <= _MAX_FIELD and text.isdigit():
         return True  # password = 1; as in a protocol buffer
     if quoted or separator != COLON or form != VALUE:
         return False

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
+from leadglass_agent.redaction.around import read_around
 from leadglass_agent.redaction.echo import Echoes
 from leadglass_agent.redaction.endings import LOOKBEHIND, Ending, ending_of, wide_ending
 from leadglass_agent.redaction.extents import MAX_VALUE
 from leadglass_agent.redaction.findings import Finding, RedactionError, RuleId
-from leadglass_agent.redaction.spans import Span, merge, token
-from leadglass_agent.redaction.strict import strict_spans
+from leadglass_agent.redaction.spans import Span, interleaved, merge, token
+from leadglass_agent.redaction.strict import precise_spans, strict_spans
 from leadglass_agent.redaction.tables import ALNUM
 from leadglass_agent.redaction.wide import Island, islands, narrowed, order_of, widened, written
 
@@ -206,14 +207,19 @@ class Windows:
         echoes, echoes_end = self.echoes.known(text, cut, self._sizes.most)
         end = min(end, echoes_end)
         is_strict = self._database.is_strict
-        if not found and not echoes and not is_strict and not self._wide:
-            return [], end
         spans = self._database.confirm(data, found)
         if self._wide:
             end = min(end, self._wide_spans(text, cut, spans))
             text = text[: end + self._sizes.margin]
         if is_strict:
             end = min(end, strict_spans(text, spans, cut, self._sizes.most))
+        elif not self._wide:
+            spans = merge(spans)
+            doubtful: list[Span] = []
+            read_around(text, spans, doubtful)
+            end = min(end, precise_spans(text, spans, doubtful, cut, self._sizes.most))
+            if doubtful:
+                spans = interleaved(spans, merge(doubtful))
         if spans:
             end = min(end, self.echoes.fresh(text, cut, spans, echoes, self._sizes.most))
             spans.extend(echoes)
