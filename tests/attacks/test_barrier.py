@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from running_agent import RunningAgent
 
-_VALUE = "kT9-tractor-Blue-42"
-_SPELLED = _VALUE.encode().hex()  # as an argument of its own, which no rule of the redactor takes for a secret
+# As an argument of its own no rule of the redactor takes it for a secret: it looks like the name of anything.
+_VALUE = "tractor-meadow-winter"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def _list(agent: RunningAgent, *pids: int) -> inspect_pb2.ListProcessesResponse:
 
 
 def test_what_the_redactor_misses_is_withheld_with_its_reason_and_recorded_as_critical(agent: RunningAgent) -> None:
-    with running(_SPELLED, environment={"DB_PASSWORD": _VALUE}) as pid:
+    with running(_VALUE, environment={"DB_PASSWORD": _VALUE}) as pid:
         with pytest.raises(grpc.RpcError) as caught:
             _list(agent, pid)
         with pytest.raises(grpc.RpcError):
@@ -50,12 +50,11 @@ def test_what_the_redactor_misses_is_withheld_with_its_reason_and_recorded_as_cr
     assert record["detail"] == f"environment variable DB_PASSWORD of process {pid}"
     for text in (trailers, agent.audit_log.read_bytes(), agent.errors.read_bytes(), agent.output.read_bytes()):
         assert _VALUE.encode() not in text
-        assert _SPELLED.encode() not in text
 
 
 def test_the_same_process_without_the_value_is_answered(agent: RunningAgent) -> None:
-    with running("6b54392d-other", environment={"DB_PASSWORD": _VALUE}) as pid:
-        assert _list(agent, pid).processes[0].arguments[-1].text == "6b54392d-other"
+    with running("tractor-meadow", environment={"DB_PASSWORD": _VALUE}) as pid:
+        assert _list(agent, pid).processes[0].arguments[-1].text == "tractor-meadow"
 
 
 def test_a_guess_in_a_request_is_answered_alike_whether_or_not_it_is_right(agent: RunningAgent) -> None:
@@ -72,10 +71,10 @@ def test_a_guess_in_a_request_is_answered_alike_whether_or_not_it_is_right(agent
 def test_a_process_that_changes_its_environment_by_exec_is_known_when_it_is_asked_for(
     agent: RunningAgent, tmp_path: Path
 ) -> None:
-    value = "kT9-other-Green-77"
+    value = "tractor-meadow-summer"
     last, first = tmp_path / "last.py", tmp_path / "first.py"
     last.write_text("import sys; print(1, flush=True); sys.stdin.read()")
-    arguments = [sys.executable, "-I", "-S", str(last), value.encode().hex()]
+    arguments = [sys.executable, "-I", "-S", str(last), value]
     # In a file, since it must not stand among the arguments before.
     first.write_text(
         f"import os, sys\nsys.stdin.readline()\nos.execve({sys.executable!r}, {arguments!r}, {{'A_TOKEN': {value!r}}})",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from leadglass_agent.access.accounts import Account, Dimension, Line, Shown, Spent, grant_account, session_account
-from leadglass_agent.access.disclosure import KEEP_SECONDS, MAX_ACCOUNTS, MAX_ITEMS, Disclosure
+from leadglass_agent.access.disclosure import KEEP_SECONDS, MAX_ACCOUNTS, MAX_ITEMS, MAX_ITEMS_OF_ONE, Disclosure
 from leadglass_agent.access.grant import GrantBudget
 from leadglass_agent.clock import Instant
 from leadglass_agent.errors import BudgetSpent
@@ -79,7 +79,7 @@ def test_a_name_and_a_path_of_one_spelling_are_two_things() -> None:
 def test_a_reply_beyond_one_of_several_budgets_is_counted_nowhere() -> None:
     disclosure = Disclosure()
     wide, narrow = session_account("s", Budget(rows=100, names=9)), grant_account("g", GrantBudget(rows=5), END)
-    with pytest.raises(BudgetSpent, match="grant:g"):
+    with pytest.raises(BudgetSpent, match="grant:g:"):
         disclosure.spend((wide, narrow), Shown(rows=6, names=NAMES))
     assert spent(disclosure, wide) == {"rows": 0, "names": 0}
     assert spent(disclosure, narrow) == {"rows": 0}
@@ -165,7 +165,7 @@ def test_only_grants_have_entries_for_the_journal_and_these_hold_no_name() -> No
     disclosure = Disclosure()
     accounts = (session_account("s", Budget(names=5)), grant_account("g", GrantBudget(names=5, rows=9), END))
     (entry,) = disclosure.spend(accounts, Shown(names=NAMES, rows=2))
-    assert (entry.key, entry.until_unix, entry.counters) == ("grant:g", END, {Dimension.ROWS: 2})
+    assert (entry.key, entry.until_unix, entry.counters) == ("grant:g:", END, {Dimension.ROWS: 2})
     assert len(entry.names) == 3
     assert all(len(digest) == 16 for digest in entry.names)
     assert not any(name in repr(entry) for name in NAMES)
@@ -194,14 +194,34 @@ def test_the_number_of_accounts_is_bounded_and_the_known_ones_go_on() -> None:
     disclosure.spend((session_account("more", Budget(calls=9)),), Shown(calls=1))
 
 
+def test_one_wide_account_leaves_room_for_the_others() -> None:
+    disclosure = Disclosure()
+    wide, other = session_account("wide", Budget(paths=10**9)), session_account("other", Budget(paths=9))
+    disclosure.spend((wide,), Shown(paths=frozenset(map(str, range(MAX_ITEMS_OF_ONE)))))
+    with pytest.raises(BudgetSpent, match="this account has no room"):
+        disclosure.spend((wide,), Shown(paths=frozenset({"one more"})))
+    disclosure.spend((other,), Shown(paths=frozenset({"one more"})))
+
+
+def test_two_grants_with_one_id_have_accounts_of_their_own() -> None:
+    one, other = (grant_account("g", GrantBudget(rows=1), END, key) for key in ("a", "b"))
+    disclosure = Disclosure()
+    disclosure.spend((one,), Shown(rows=1))
+    disclosure.spend((other,), Shown(rows=1))
+    with pytest.raises(BudgetSpent):
+        disclosure.spend((one,), Shown(rows=1))
+
+
 def test_the_number_of_items_is_bounded_in_memory_too() -> None:
     disclosure = Disclosure()
-    account = session_account("s", Budget(paths=10**9))
+    accounts = [session_account(f"s{number}", Budget(paths=10**9)) for number in range(5)]
     tracemalloc.start()
     try:
         for part in range(0, MAX_ITEMS, 10_000):
+            account = accounts[part // MAX_ITEMS_OF_ONE]
             disclosure.spend((account,), Shown(paths=frozenset(map(str, range(part, part + 10_000)))))
-        with pytest.raises(BudgetSpent, match="room"):
+        account = accounts[4]
+        with pytest.raises(BudgetSpent, match="the agent has no room"):
             disclosure.spend((account,), Shown(paths=frozenset({"one more"})))
         taken, _ = tracemalloc.get_traced_memory()
     finally:

@@ -118,7 +118,6 @@ def test_abuse_is_halted_by_the_call_after_the_last_one_that_is_allowed(
         Reason.EVIDENCE_REFUSED,
         Reason.SESSION_UNKNOWN,
         Reason.METHOD_UNKNOWN,
-        Reason.KNOWN_VALUE,
         Reason.REVEAL_REFUSED,
         Reason.REVIEW_UNKNOWN,
     ],
@@ -128,9 +127,13 @@ def test_every_refusal_of_what_is_not_for_the_caller_is_a_denial(refusal: Reason
 
 
 @pytest.mark.parametrize(
-    "refusal", [Reason.INVALID_REQUEST, Reason.SESSION_ENDED, Reason.TIMED_OUT, Reason.BUDGET_SPENT, Reason.INTERNAL]
+    "refusal",
+    [
+        *(Reason.INVALID_REQUEST, Reason.SESSION_ENDED, Reason.TIMED_OUT, Reason.BUDGET_SPENT, Reason.INTERNAL),
+        Reason.KNOWN_VALUE,
+    ],
 )
-def test_a_mistake_or_a_fault_of_ours_is_no_denial(refusal: Reason) -> None:
+def test_a_mistake_or_a_fault_of_ours_or_of_the_app_is_no_denial(refusal: Reason) -> None:
     assert run(cycle([replace(CALL, refusal=refusal)]), gap_ns=0)[1].cause is HaltCause.CALLS
 
 

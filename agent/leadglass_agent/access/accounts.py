@@ -92,6 +92,6 @@ def session_account(session_id: str, budget: Bounds) -> Account:
     return Account(AccountKey(f"session:{session_id}"), budget)
 
 
-def grant_account(grant_id: str, budget: Bounds, not_after_unix: int) -> Account:
-    """Gives the account of one grant."""
-    return Account(AccountKey(f"grant:{grant_id}"), budget, grant_id, not_after_unix)
+def grant_account(grant_id: str, budget: Bounds, not_after_unix: int, requester_key: str = "") -> Account:
+    """Gives the account of one grant; ids are their requesters' choice, so that the key is part of what it is."""
+    return Account(AccountKey(f"grant:{grant_id}:{requester_key}"), budget, grant_id, not_after_unix)

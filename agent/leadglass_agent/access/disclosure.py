@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_ACCOUNTS: Final = 8_192
 MAX_ITEMS: Final = 200_000  # of all accounts together: some 25 MB
+MAX_ITEMS_OF_ONE: Final = MAX_ITEMS // 4  # else one wide grant keeps all others from counting
 # A grant cannot be opened after its end, but a wall clock that is set back makes that end come twice.
 KEEP_SECONDS: Final = 24 * 60 * 60
 
@@ -69,6 +70,9 @@ class Disclosure:
         changes = tuple(self._change(account, counters, items) for account in unique.values())
         more = sum(len(new) for change in changes for new in change.items.values())
         new_accounts = sum(change.account.key not in self._ledgers for change in changes)
+        if any(self._size_with(change) > MAX_ITEMS_OF_ONE for change in changes):
+            detail = "this account has no room to count more"
+            raise BudgetSpent(detail)
         if self._item_count + more > MAX_ITEMS or len(self._ledgers) + new_accounts > MAX_ACCOUNTS:
             detail = "the agent has no room to count more"
             raise BudgetSpent(detail)
@@ -156,6 +160,10 @@ class Disclosure:
                 )
                 raise BudgetSpent(detail)
         return _Change(account, added, {what: digests for what, digests in new.items() if digests})
+
+    def _size_with(self, change: _Change) -> int:
+        ledger = self._ledgers.get(change.account.key)
+        return (ledger.item_count() if ledger else 0) + sum(len(new) for new in change.items.values())
 
     def _apply(self, change: _Change) -> None:
         if not change.counters and not change.items:

@@ -25,7 +25,8 @@ WINDOW_SECONDS: Final = 60
 
 _SECOND_NS: Final = 1_000_000_000
 
-# Refusals that somebody meets who tries what is not for them; a mistake in a request or an ended session is none.
+# Refusals that somebody meets who tries what is not for them; a mistake in a request or an ended session is none, nor
+# is a reply that the barrier withheld: the app chooses what stands in it, and must not have its debuggers halted.
 _DENIALS: Final = frozenset(
     {
         Reason.POLICY_DENIED,
@@ -35,7 +36,6 @@ _DENIALS: Final = frozenset(
         Reason.EVIDENCE_REFUSED,
         Reason.SESSION_UNKNOWN,
         Reason.METHOD_UNKNOWN,
-        Reason.KNOWN_VALUE,
         Reason.REVEAL_REFUSED,
         Reason.REVIEW_UNKNOWN,
     }

@@ -159,7 +159,7 @@ class RevealBook:
             detail = "a reveal was taken back that was never begun"
             raise Refusal(detail)
         self._owed.pop(reveal_id, None)
-        self._used_grants.discard(_digest(begun.grant_id))
+        self._used_grants.discard(_digest(begun.caller, begun.grant_id))
         return Undone(reveal_id)
 
     def review_of(self, reveal_id: RevealId) -> Review | None:
@@ -189,7 +189,7 @@ class RevealBook:
 
     def snapshot(self) -> tuple[RevealEntry, ...]:
         """Returns what must outlive a restart, in entries of bounded size."""
-        kept = {_digest(begun.grant_id) for begun in self._reveals.values()}
+        kept = {_digest(begun.caller, begun.grant_id) for begun in self._reveals.values()}
         old = sorted(self._used_grants - kept)
         parts = (tuple(old[at : at + _ENTRY_GRANTS]) for at in range(0, len(old), _ENTRY_GRANTS))
         owing = (
@@ -223,7 +223,10 @@ class RevealBook:
             (not any(matches_name(glob, asked.name) for glob in break_glass.names), "break-glass does not cover it"),
             (asked.approvals < least, "too few approvers hold a role that break-glass asks for"),
             (not 0 < asked.minutes <= break_glass.max_minutes, "the grant holds for longer than break-glass allows"),
-            (not asked.grant_id or _digest(asked.grant_id) in self._used_grants, "the grant has revealed already"),
+            (
+                not asked.grant_id or _digest(asked.caller, asked.grant_id) in self._used_grants,
+                "the grant has revealed already",
+            ),
             (month >= break_glass.per_month, f"{month} reveals of this caller within 30 days"),
             (len(self._owed) >= MAX_OWED, f"{MAX_OWED} reviews are owed"),
             (len(self._reveals) >= MAX_REMEMBERED, f"{MAX_REMEMBERED} reveals within 30 days"),
@@ -233,7 +236,7 @@ class RevealBook:
 
     def _add(self, begun: Begun) -> None:
         self._reveals[begun.reveal_id] = begun
-        self._used_grants.add(_digest(begun.grant_id))
+        self._used_grants.add(_digest(begun.caller, begun.grant_id))
         if begun.is_review_owed:
             self._owed[begun.reveal_id] = Review(
                 review_id=begun.reveal_id,
@@ -267,5 +270,6 @@ class RevealBook:
         return reveal_id
 
 
-def _digest(grant_id: str) -> bytes:
-    return hashlib.sha256(grant_id.encode("utf-8", "surrogatepass")).digest()[:_DIGEST_BYTES]
+def _digest(caller: SpiffeId, grant_id: str) -> bytes:
+    """Names a grant: ids are their requesters' choice, so that somebody may take another's."""
+    return hashlib.sha256(f"{caller}\0{grant_id}".encode("utf-8", "surrogatepass")).digest()[:_DIGEST_BYTES]

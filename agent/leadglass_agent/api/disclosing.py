@@ -63,7 +63,7 @@ def accounts_of(session: Session, grant_ids: tuple[str, ...]) -> tuple[Account, 
     return (
         session_account(session.session_id, session.budget),
         *(
-            grant_account(grant.grant_id, grant.budget, grant.not_after_unix)
+            grant_account(grant.grant_id, grant.budget, grant.not_after_unix, grant.requester_key)
             for grant in grants
             if grant.grant_id in grant_ids
         ),
