@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-# audit.md has examples on a log of its own, and a test of its own.
+# Their examples are on files of their own, and tests of their own run them.
+_ELSEWHERE: Final = frozenset({"audit.md", "policies.md"})
 _PAGES: Final = tuple(
-    page for page in (_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))) if page.name != "audit.md"
+    page for page in (_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))) if page.name not in _ELSEWHERE
 )
 _RUNBOOK: Final = _ROOT / "docs" / "runbook.md"
 _BLOCK: Final = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -133,7 +133,7 @@ REFUSALS: Mapping[str, tuple[ExitCode, str, str]] = {
     ),
     "REVIEW_UNKNOWN": (
         ExitCode.NOT_FOUND,
-        "no open review of this id that you may close: nobody closes the review of what they revealed",
+        "no open review of this id that you may close: nobody closes that of what they revealed or approved",
         "see which there are: leadglass review list",
     ),
     "INTERNAL": (ExitCode.ERROR, "the agent failed", "find the error id in the agent's log"),
