@@ -135,7 +135,10 @@ def test_the_reader_holds_no_cryptography_and_no_process_afterwards(reader: Read
         assert isinstance(reader.ask_one(_request(20, pid, "TOKEN", new_key())), RevealAnswer)
     assert isinstance(reader.ask_one(AgentRequest(21, soon())), AgentAnswer)
     _wait_until_alone(reader.pid)
-    maps = Path(f"/proc/{reader.pid}/maps").read_text()
+    try:
+        maps = Path(f"/proc/{reader.pid}/maps").read_text()
+    except PermissionError:
+        pytest.skip("root alone may read the maps of a process that is not dumpable")
     assert "hyperscan" in maps, "the maps do not show what the reader does hold"
     assert "cryptography" not in maps
 

@@ -36,6 +36,8 @@ def _found(fingerprints: Fingerprints, reply: bytes) -> set[int]:
 @example(value="tr%41p-\\x41-&amp;-end")
 @given(value=_VALUES)
 def test_a_value_is_found_in_every_spelling(spelling: str, value: str) -> None:
+    # What folds to less than a piece has none: in UTF-16 some letters take fewer bytes than in UTF-8.
+    assume(len(folded(value.encode("utf-16-le" if "UTF-16" in spelling else "utf-8"))) >= SHORTEST)
     assume(len(folded(value.encode())) >= SHORTEST)
     reply = f"\n\x12status: {SPELLINGS[spelling](value)} ;\x1a\x05other".encode()
     assert _found(_known(value), reply) == {0}
