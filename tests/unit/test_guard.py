@@ -280,17 +280,6 @@ def test_a_halt_is_of_one_identity_alone() -> None:
     assert guard.note(replace(CALL, caller=MALLORY, session_id="hers"), limits, at(2)) is None
 
 
-def test_a_halt_can_be_lifted() -> None:
-    guard = Guard()
-    limits = replace(LIMITS, calls=1)
-    guard.note(CALL, limits, at(0))
-    guard.note(CALL, limits, at(0))
-    assert guard.release(ALICE)
-    assert guard.halted(ALICE, at(0)) is None
-    assert not guard.release(ALICE)
-    assert guard.note(CALL, limits, at(0)) is None
-
-
 def test_a_stricter_policy_counts_what_was_done_before_it() -> None:
     guard = Guard()
     for number in range(10):

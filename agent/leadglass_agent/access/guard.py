@@ -181,10 +181,6 @@ class Guard:
             return None
         return halt
 
-    def release(self, caller: SpiffeId) -> bool:
-        """Ends the halt of an identity before its time; says whether there was one."""
-        return self._halts.pop(caller, None) is not None
-
     def first_seen(self, caller: SpiffeId, host: str) -> tuple[Novelty, ...]:
         """Tells what of a caller is new; a new network counts with the caller's next `note`."""
         novelties = self._sources.first_seen(caller, host)

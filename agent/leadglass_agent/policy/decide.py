@@ -86,14 +86,6 @@ def decide(policy: Policy, caller: SpiffeId, permission: Permission, standing: S
     )
 
 
-def holds(policy: Policy, caller: SpiffeId, permission: Permission) -> bool:
-    """Says whether a rule gives the caller the permission, whatever conditions and grants it also depends on."""
-    rules = [rule for role in roles_of(policy, caller) for rule in role.rules if permission in rule.permissions]
-    if any(rule.effect is Effect.FORBID and not (rule.processes or rule.names or rule.paths) for rule in rules):
-        return False
-    return any(rule.effect is Effect.PERMIT for rule in rules)
-
-
 def permissions_of(policy: Policy, caller: SpiffeId, standing: Standing) -> tuple[Permission, ...]:
     """Lists the permissions that the caller has now for at least something, in the order of Permission."""
     return tuple(
