@@ -43,10 +43,12 @@ check: $(VENV)/dev-installed ## The static gate: format, lint, imports, types, s
 	cd protos && ../$(BIN)/buf lint
 	$(BIN)/hadolint Dockerfile.agent
 
-bench: build ## Redaction beside other detectors: JSON, picture in bench/results (BENCH="--quick --logs DIR")
+bench: build $(VENV)/dev-installed ## Redaction, calls and footprint beside others: JSON, pictures in bench/results (BENCH=--quick)
 	@$(MAKE) --no-print-directory $(VENV)/bench-installed || echo "detectors that are not installed will be named as missing"
 	$(BIN)/python bench/rule_speed.py
 	$(BIN)/python bench/redaction.py $(BENCH)
+	$(BIN)/python bench/calls.py $(BENCH)
+	$(BIN)/python bench/footprint.py $(BENCH)
 
 rules: build ## Check the catalogue: every example, every near-miss, and each rule alone at 1,500 MB/s or more
 	$(BIN)/python -m leadglass_agent.redaction.catalogue.build --check

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import contenders
 from contest import Contest, Standing
-from footprint import compile_rules, load_engine, stream_long
+from engine_footprint import compile_rules, load_engine, stream_long
 from generated_texts import KINDS
 from measured_process import MeasuredProcess
 from result_file import Result, Unit

@@ -23,11 +23,19 @@ class Unit(StrEnum):
     MEGABYTES = "MB"
     MILLISECONDS = "ms"
     MICROSECONDS = "µs"
+    SECONDS = "s"
+    MEBIBYTES = "MiB"
+    PERCENT = "%"
+    CALLS_PER_SECOND = "calls/s"
+    STREAMS = "streams"
 
     @property
     def more_is_better(self) -> bool:
         """Says whether a limit of this unit is a least value."""
-        return self in {Unit.MEGABYTES_PER_SECOND, Unit.RATIO, Unit.SHARE}
+        return self in _MORE_IS_BETTER
+
+
+_MORE_IS_BETTER = frozenset({Unit.MEGABYTES_PER_SECOND, Unit.RATIO, Unit.SHARE, Unit.CALLS_PER_SECOND, Unit.STREAMS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ def write_results(results: Sequence[Result], file: Path) -> None:
             "name": result.name,
             "value": rounded(result.value),
             "unit": result.unit.value,
-            "limit": result.limit,
+            "limit": None if result.limit is None else rounded(result.limit),
             "peers": {name: rounded(value) for name, value in result.peers.items()},
         }
         for result in results

@@ -53,6 +53,10 @@ class Reason(StrEnum):
     REVEAL_REFUSED = "REVEAL_REFUSED"
     REVIEW_OWED = "REVIEW_OWED"
     REVIEW_UNKNOWN = "REVIEW_UNKNOWN"
+    RECORD_UNKNOWN = "RECORD_UNKNOWN"
+    RECORDING_UNKNOWN = "RECORDING_UNKNOWN"
+    RECORDING_DESTROYED = "RECORDING_DESTROYED"
+    RECORDING_HELD = "RECORDING_HELD"
     INTERNAL = "INTERNAL"
 
 
@@ -308,6 +312,38 @@ class ReviewUnknown(Refusal):
     status = Status.NOT_FOUND
     reason = Reason.REVIEW_UNKNOWN
     public = "no open review of this id that you may close"
+
+
+class RecordUnknown(Refusal):
+    """The log has no such record or size, or no longer what a proof of it needs."""
+
+    status = Status.NOT_FOUND
+    reason = Reason.RECORD_UNKNOWN
+    public = "the log has no such record or size, or not any more"
+
+
+class RecordingUnknown(Refusal):
+    """No recording of this session is here."""
+
+    status = Status.NOT_FOUND
+    reason = Reason.RECORDING_UNKNOWN
+    public = "no recording of this session is here"
+
+
+class RecordingDestroyed(Refusal):
+    """The recording's key was destroyed, so that nobody can read it."""
+
+    status = Status.FAILED_PRECONDITION
+    reason = Reason.RECORDING_DESTROYED
+    public = "the recording's key was destroyed: nobody can read it any more"
+
+
+class RecordingHeld(Refusal):
+    """The recording is held, and stays until it is let go."""
+
+    status = Status.FAILED_PRECONDITION
+    reason = Reason.RECORDING_HELD
+    public = "the recording is held: let it go first"
 
 
 class InternalError(Refusal):

@@ -1,4 +1,4 @@
-"""Names the forms of output."""
+"""Names the forms of output and of exports."""
 
 from __future__ import annotations
 
@@ -15,3 +15,12 @@ class OutputForm(StrEnum):
     YAML = "yaml"
     CSV = "csv"
     NAME = "name"
+
+
+class ExportFormat(StrEnum):
+    """Formats of `leadglass audit export`."""
+
+    JSONL = "jsonl"
+    OCSF = "ocsf"
+    ECS = "ecs"
+    CSV = "csv"

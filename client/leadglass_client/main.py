@@ -19,7 +19,9 @@ from leadglass_client.commands.files import ls, stat
 from leadglass_client.commands.grant import grant
 from leadglass_client.commands.policy import policy
 from leadglass_client.commands.ps import ps
+from leadglass_client.commands.recording import recording
 from leadglass_client.commands.redact import redact
+from leadglass_client.commands.replay import replay
 from leadglass_client.commands.request import request
 from leadglass_client.commands.reveal import reveal
 from leadglass_client.commands.review import review
@@ -56,8 +58,8 @@ def cli() -> None:
 
 
 _READING = (ps, env, ls, stat, cat, tail, grep, self_report)
-_ACCESS = (session, request, approve, grant, reveal, review)
-_OFFLINE = (policy, audit, redact, context, ca, completion)
+_ACCESS = (session, request, approve, grant, reveal, review, recording)
+_OFFLINE = (policy, audit, replay, redact, context, ca, completion)
 for _command in (*_READING, *_ACCESS, *_OFFLINE):
     cli.add_command(_command)
 

@@ -21,4 +21,10 @@ OTHERS = (
     "sessions.end",
     "reviews.list",
     "reviews.close",
+    "audit.checkpoint",
+    "audit.read",
+    "recordings.list",
+    "recordings.read",
+    "recordings.hold",
+    "recordings.shred",
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import socket
 import time
 from contextlib import ExitStack, suppress
@@ -13,6 +12,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from audit_logs import verify_file
+from blocked_logs import blocked
 from leadglass.v1 import agent_pb2, inspect_pb2
 from leadglass_agent.api.methods import METHODS
 from running_agent import RunningAgent, reason_of, running_agent
@@ -110,20 +110,17 @@ def test_a_log_that_takes_no_record_stops_every_answer_until_it_does_again(
     caller = agent.caller()
     listing = inspect_pb2.ListProcessesRequest(page_size=1)
     assert caller.call(caller.inspect.ListProcesses, listing).processes
-    _, hard = resource.prlimit(agent.front_pid, resource.RLIMIT_FSIZE)
-    # Not one byte more: as a full disk, and an ordinary user can do it to a process of its own.
-    resource.prlimit(agent.front_pid, resource.RLIMIT_FSIZE, (agent.audit_log.stat().st_size, hard))
-    for _ in range(3):
+    with blocked(agent.audit_log):
+        for _ in range(3):
+            with pytest.raises(grpc.RpcError) as caught:
+                caller.call(caller.inspect.ListProcesses, listing)
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert reason_of(caught.value) == "AUDIT_UNAVAILABLE"
         with pytest.raises(grpc.RpcError) as caught:
-            caller.call(caller.inspect.ListProcesses, listing)
-        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+            caller.call(caller.agent.GetSelf, agent_pb2.GetSelfRequest())
         assert reason_of(caught.value) == "AUDIT_UNAVAILABLE"
-    with pytest.raises(grpc.RpcError) as caught:
-        caller.call(caller.agent.GetSelf, agent_pb2.GetSelfRequest())
-    assert reason_of(caught.value) == "AUDIT_UNAVAILABLE"
-    _wait_for(plain, _NOT_SERVING)
-    assert agent.process.poll() is None
-    resource.prlimit(agent.front_pid, resource.RLIMIT_FSIZE, (hard, hard))
+        _wait_for(plain, _NOT_SERVING)
+        assert agent.process.poll() is None
     _wait_for(plain, _SERVING)
     assert caller.call(caller.inspect.ListProcesses, listing).processes
     assert "AUDIT_RECOVERED" in {record["kind"] for record in agent.records()}

@@ -16,6 +16,7 @@ from leadglass_agent.views.files import list_directory, stat_files
 from leadglass_agent.views.paths import TargetRoot
 from leadglass_agent.views.process_tree import ProcessQuery, list_processes
 from leadglass_agent.views.redactors import build_redactors
+from leadglass_agent.views.remembered import ShownNames
 from leadglass_agent.views.rows import FileRow, ProcessRef, ProcessRow, Unavailable
 from planted_secrets import plant
 from sample_processes import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 REDACTORS = build_redactors()
 REDACTOR = REDACTORS.balanced
+NAMES = ShownNames(REDACTOR, 256)
 
 HOSTILE = [
     b"\x1b[2J\x1b]0;owned\x07",
@@ -126,7 +128,7 @@ def test_a_name_that_imitates_the_kernels_format_changes_no_other_field(proc: Pr
     script = f"import ctypes; ctypes.CDLL(None).prctl({PR_SET_NAME}, {name!r}, 0, 0, 0)"
     with running(script=script) as pid:
         row = _row(proc, pid)
-        page = list_environment(proc, REDACTOR, ProcessRef(pid, 0), ("LANG",), EVERY_NAME, None, 0, 10)
+        page = list_environment(proc, NAMES, ProcessRef(pid, 0), ("LANG",), EVERY_NAME, None, 0, 10)
     _assert_plain([row.name.text])
     assert (row.ref.pid, row.parent_pid, row.owner_uid, row.threads) == (pid, os.getpid(), os.geteuid(), 1)
     assert page.process == row.ref
@@ -160,7 +162,7 @@ ctypes.memset(start, ord('#'), end - start)
 def test_hostile_names_of_variables_come_out_plain(proc: ProcRoot) -> None:
     environment = {name.replace(b"=", b""): b"v" for name in HOSTILE}
     with running(environment=environment) as pid:
-        page = list_environment(proc, REDACTOR, ProcessRef(pid, 0), (), EVERY_NAME, EVERY_NAME, 0, 100)
+        page = list_environment(proc, NAMES, ProcessRef(pid, 0), (), EVERY_NAME, EVERY_NAME, 0, 100)
     texts = [row.name.text for row in page.rows]
     _assert_plain(texts)
     assert len(set(texts)) >= len(HOSTILE)
@@ -195,8 +197,8 @@ def test_nothing_that_is_planted_in_values_and_masked_arguments_leaves(proc: Pro
         ref = ProcessRef(pid, 0)
         reply = (
             _row(proc, pid),
-            list_environment(proc, REDACTOR, ref, ("API_TOKEN",), EVERY_NAME, None, 0, 10),
-            list_environment(proc, REDACTOR, ref, (), EVERY_NAME, names_scope("*"), 0, 100),
+            list_environment(proc, NAMES, ref, ("API_TOKEN",), EVERY_NAME, None, 0, 10),
+            list_environment(proc, NAMES, ref, (), EVERY_NAME, names_scope("*"), 0, 100),
             list_directory(root, REDACTOR, EVERY_PATH, EVERY_PATH, "/", 0, 100),
             stat_files(root, REDACTOR, EVERY_PATH, ["/file"], follow_symlinks=True),
         )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from certificates import Recipe, auth_context, issue, new_authority
 from gates import built_gate
-from leadglass.v1 import access_pb2, agent_pb2, common_pb2, inspect_pb2
+from leadglass.v1 import access_pb2, agent_pb2, audit_pb2, common_pb2, inspect_pb2
 from leadglass_agent.api.methods import METHODS, Method
 from leadglass_agent.api.peer import Peer
 from leadglass_agent.api.question import Call, Ports, Question, Reply
@@ -72,6 +72,16 @@ _REQUESTS: dict[str, Message] = {
     "/leadglass.v1.AccessService/ListReviews": access_pb2.ListReviewsRequest(),
     "/leadglass.v1.AccessService/CloseReview": access_pb2.CloseReviewRequest(review_id="x", finding=REASON),
     "/leadglass.v1.AgentService/GetSelf": agent_pb2.GetSelfRequest(),
+    "/leadglass.v1.AuditService/GetCheckpoint": audit_pb2.GetCheckpointRequest(),
+    "/leadglass.v1.AuditService/GetInclusionProof": audit_pb2.GetInclusionProofRequest(seq=1),
+    "/leadglass.v1.AuditService/GetConsistencyProof": audit_pb2.GetConsistencyProofRequest(old_size=1),
+    "/leadglass.v1.AuditService/ReadLog": audit_pb2.ReadLogRequest(max_records=1),
+    "/leadglass.v1.AuditService/ListRecordings": audit_pb2.ListRecordingsRequest(),
+    "/leadglass.v1.AuditService/ReadRecording": audit_pb2.ReadRecordingRequest(session_id="x"),
+    "/leadglass.v1.AuditService/HoldRecording": audit_pb2.HoldRecordingRequest(
+        session_id="x", hold=True, reason=REASON
+    ),
+    "/leadglass.v1.AuditService/ShredRecording": audit_pb2.ShredRecordingRequest(session_id="x", reason=REASON),
 }
 
 
@@ -143,7 +153,8 @@ def _refused(caller: Caller, method: str, request: bytes) -> str:
     reason = reason_of(error)
     kind = refusal_of(Reason(reason))
     assert (error.code().name, error.details()) == (kind.status.name, kind.public)
-    assert {entry.key for entry in error.trailing_metadata() or ()} == {"grpc-status-details-bin"}
+    keys = {entry.key for entry in error.trailing_metadata() or ()}
+    assert keys == {"grpc-status-details-bin", "leadglass-receipt-bin"}
     return reason
 
 
@@ -170,8 +181,8 @@ def test_a_caller_with_one_permission_reaches_the_rpcs_that_need_it_and_no_other
             elif method.needs is Permission.ENV_REVEAL:
                 assert reason == "POLICY_DENIED", "nobody can approve it"
             elif method.needs is permission or (may_open and method.needs is Permission.SESSION_OPEN):
-                # It passed the policy: the answer is one, or says that there is no such session or process.
-                assert reason in {"", "SESSION_UNKNOWN", "PROCESS_NOT_FOUND", "REVIEW_UNKNOWN"}, method.name
+                # It passed the policy: the answer is one, or says that there is no such session, process or recording.
+                assert reason in {"", "SESSION_UNKNOWN", "PROCESS_NOT_FOUND", "REVIEW_UNKNOWN", "RECORDING_UNKNOWN"}
             else:
                 assert reason == "POLICY_DENIED", method.name
 

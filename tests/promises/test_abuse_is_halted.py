@@ -9,8 +9,9 @@ import pytest
 
 from expecting import reason, refusal, until
 from leadglass.v1 import access_pb2, common_pb2, inspect_pb2
+from leadglass_agent.access.journal import journal_path
 from leadglass_cli import Home, flags
-from running_agent import CALL_SECONDS, SERVER_NAME, running_agent
+from running_agent import CALL_SECONDS, SERVER_NAME, running_again, running_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +39,13 @@ spec:
         - {id: texts, effect: permit, permissions: [text.redacted], paths: ["/**/*.log"]}
   bindings:
     - {role: sre, callers: ["spiffe://test.leadglass/user/*"]}
+"""
+_REVIEWED: Final = """\
+    - name: admin
+      rules:
+        - {id: reviews, effect: permit, permissions: [reviews.list, reviews.close]}
+  bindings:
+    - {role: admin, callers: ["spiffe://test.leadglass/user/dora", "spiffe://test.leadglass/user/mallory"]}
 """
 _HALT_SECONDS: Final = 15 * 60
 
@@ -172,3 +180,83 @@ def _follow(caller: Caller, folder: Path) -> Iterator[object]:
     following = caller.inspect.ReadText(request, timeout=6 * CALL_SECONDS, metadata=metadata)
     assert next(following).lines
     return following
+
+
+def test_a_halt_is_reviewed_by_somebody_else_also_after_a_restart(tmp_path: Path) -> None:
+    folder, finding = tmp_path / "agent", "a script of the deployment that nobody had announced"
+    policy = _POLICY.replace("  bindings:\n", _REVIEWED)
+    with running_agent(folder, policy) as agent:
+        caller = _halted(agent, "mallory", tmp_path)
+        (halt,) = [record for record in agent.records() if record["kind"] == "HALTED"]
+        (review,) = _reviews(agent)
+        assert halt["facts"]["review_owed"]
+        assert (review.review_id, review.cause) == (halt["facts"]["review_id"], halt["facts"]["cause"])
+        assert (review.kind, review.caller, review.session_id) == (
+            access_pb2.REVIEW_KIND_HALT,
+            halt["caller"],
+            caller.session_id,
+        )
+        agent.process.kill()
+        agent.process.wait()
+
+    with running_again(folder) as agent:
+        # The halt itself ended with the agent; the review does not.
+        assert _reviews(agent) == [review]
+    with running_again(folder) as agent:
+        assert _reviews(agent) == [review]
+        by_halted = Home(tmp_path).run_here(
+            *flags(agent.address, agent.client("mallory"), SERVER_NAME),
+            *("review", "close", review.review_id, "--finding", finding),
+        )
+        assert by_halted.code == 4
+        admin = _admin(agent)
+        request = access_pb2.CloseReviewRequest(review_id=review.review_id, finding=finding)
+        assert admin.call(admin.access.CloseReview, request).review == review
+        assert _reviews(agent) == []
+        (closed,) = [record for record in agent.records() if record["kind"] == "REVIEW_CLOSED"]
+        assert closed["facts"] == {
+            "kind": "HALT",
+            "review_id": review.review_id,
+            "halted": halt["caller"],
+            "cause": "SENSITIVE_PATHS",
+            "session_id": caller.session_id,
+        }
+
+    with running_again(folder) as agent:
+        assert _reviews(agent) == []
+
+
+def test_a_journal_that_cannot_be_written_keeps_no_halt_from_happening(tmp_path: Path) -> None:
+    folder = tmp_path / "agent"
+    with running_agent(folder, _POLICY.replace("  bindings:\n", _REVIEWED)) as agent:
+        journal_path(agent.audit_log).unlink()
+        _halted(agent, "mallory", tmp_path)
+        assert [record["facts"]["review_owed"] for record in agent.records() if record["kind"] == "HALTED"] == [True]
+        assert len(_reviews(agent)) == 1
+        # What the journal takes next is all of it.
+        _halted(agent, "bob", tmp_path / "bob")
+        owed = _reviews(agent)
+        assert [review.caller.rpartition("/")[2] for review in owed] == ["mallory", "bob"]
+        agent.process.kill()
+        agent.process.wait()
+
+    with running_again(folder) as agent:
+        assert _reviews(agent) == owed
+
+
+def _halted(agent: RunningAgent, name: str, folder: Path) -> Caller:
+    """Gives a caller that looked at what is sensitive until it was halted."""
+    folder.mkdir(exist_ok=True)
+    caller = agent.caller(name)
+    ask = _keys(caller, folder)
+    assert "HALTED" in {reason(lambda: ask(0)) for _ in range(_ABUSE["SENSITIVE_PATHS"][1] + 1)}
+    return caller
+
+
+def _admin(agent: RunningAgent) -> Caller:
+    return agent.caller("dora", session=False)
+
+
+def _reviews(agent: RunningAgent) -> list[access_pb2.Review]:
+    admin = _admin(agent)
+    return list(admin.call(admin.access.ListReviews, access_pb2.ListReviewsRequest()).reviews)

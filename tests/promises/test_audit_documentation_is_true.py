@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from audit_example import EXAMPLE
-from audit_logs import lines_of
+from audit_example import example_files
 from leadglass_agent.audit.chain import Fault
 from leadglass_agent.audit.record import Event, EventKind
 
@@ -52,8 +51,13 @@ def test_an_example_prints_what_the_page_says(tmp_path: Path, command: str, outp
     assert done.stdout == output
 
 
-def test_the_example_log_is_what_the_agent_would_write() -> None:
-    assert (_DOCS / "examples" / "audit.jsonl").read_bytes() == b"".join(lines_of(EXAMPLE))
+def test_the_example_files_are_what_an_agent_and_a_client_would_write() -> None:
+    made, folder = example_files(), _DOCS / "examples"
+
+    assert (folder / "audit.jsonl").read_bytes() == made.log
+    assert (folder / "receipts.jsonl").read_bytes() == made.receipts
+    assert (folder / "ca.crt").read_bytes() == made.authority
+    assert (folder / "audit-forged.jsonl").read_bytes() == made.forged
 
 
 def test_every_field_kind_and_fault_is_explained() -> None:

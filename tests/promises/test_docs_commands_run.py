@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 # Their examples are on files of their own, and tests of their own run them.
-_ELSEWHERE: Final = frozenset({"audit.md", "policies.md"})
+_ELSEWHERE: Final = frozenset({"audit.md", "audit-export.md", "policies.md", "replay.md"})
 _PAGES: Final = tuple(
     page for page in (_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))) if page.name not in _ELSEWHERE
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
+from blocked_logs import blocked
 from leadglass.v1 import common_pb2, inspect_pb2
 from running_agent import reason_of, running_agent
 
@@ -39,10 +40,16 @@ def test_an_answer_finds_its_intent_and_outcome_on_disk_and_a_refusal_its_record
 def test_a_log_that_takes_nothing_lets_no_answer_out(tmp_path: Path) -> None:
     with running_agent(tmp_path) as agent:
         alice = agent.caller()
-        _, hard = resource.prlimit(agent.front_pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(agent.front_pid, resource.RLIMIT_FSIZE, (agent.audit_log.stat().st_size, hard))
-        with pytest.raises(grpc.RpcError) as refused:
+        with blocked(agent.audit_log), pytest.raises(grpc.RpcError) as refused:
             alice.call(alice.inspect.ListEnvironment, _ENVIRONMENT)
         assert reason_of(refused.value) == "AUDIT_UNAVAILABLE"
-        resource.prlimit(agent.front_pid, resource.RLIMIT_FSIZE, (hard, hard))
         assert alice.call(alice.inspect.ListEnvironment, _ENVIRONMENT).variables
+
+
+def test_a_neighbour_that_lowers_the_limit_of_file_sizes_stops_no_answer(tmp_path: Path) -> None:
+    with running_agent(tmp_path) as agent:
+        alice = agent.caller()
+        _, hard = resource.prlimit(agent.front_pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(agent.front_pid, resource.RLIMIT_FSIZE, (agent.audit_log.stat().st_size, hard))
+        assert alice.call(alice.inspect.ListEnvironment, _ENVIRONMENT).variables
+        assert "AUDIT_RECOVERED" not in {record["kind"] for record in agent.records()}

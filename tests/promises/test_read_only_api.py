@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
-from leadglass.v1 import access_pb2, agent_pb2, common_pb2, inspect_pb2
+from leadglass.v1 import access_pb2, agent_pb2, audit_pb2, common_pb2, inspect_pb2
 from leadglass_agent.api.methods import METHODS
 
 if TYPE_CHECKING:
@@ -16,13 +16,21 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-_FILES: Final = (common_pb2.DESCRIPTOR, access_pb2.DESCRIPTOR, agent_pb2.DESCRIPTOR, inspect_pb2.DESCRIPTOR)
+_FILES: Final = (
+    common_pb2.DESCRIPTOR,
+    access_pb2.DESCRIPTOR,
+    agent_pb2.DESCRIPTOR,
+    audit_pb2.DESCRIPTOR,
+    inspect_pb2.DESCRIPTOR,
+)
 _SERVICES: Final = tuple(service for file in _FILES for service in file.services_by_name.values())
 _METHODS: Final = tuple(method for service in _SERVICES for method in service.methods)
 # They open and end sessions, show one variable as ciphertext, and close a review: the agent's own books change, and
 # nothing of the pod does.
 _OF_ACCESS: Final = {"OpenSession", "GetSession", "CloseSession", "EndSession", "Reveal", "CloseReview"}
-_READS: Final = re.compile(r"(?:List|Get|Stat|Read)[A-Z][a-z]+")
+# They keep or destroy what the agent itself recorded.
+_OF_AUDIT: Final = {"HoldRecording", "ShredRecording"}
+_READS: Final = re.compile(r"(?:List|Get|Stat|Read)(?:[A-Z][a-z]+)+")
 # Lists in a reply whose length the request or the agent itself bounds.
 _BOUNDED: Final = {
     "StatFilesResponse.files": "as many as paths, at most 100",
@@ -34,6 +42,9 @@ _BOUNDED: Final = {
     "Session.budget": "six of the session and of each grant",
     "ListReviewsResponse.reviews": "at most 1,000 are ever owed",
     "GetSelfResponse.processes": "the agent's own",
+    "GetInclusionProofResponse.hashes": "at most 64",
+    "GetConsistencyProofResponse.hashes": "at most 65",
+    "ReadLogResponse.records": "at most 256 KiB a message, and max_records in all",
 }
 
 
@@ -49,8 +60,8 @@ def _messages(message: Descriptor, seen: set[str]) -> Iterator[Descriptor]:
 
 @pytest.mark.parametrize("method", _METHODS, ids=lambda method: method.name)
 def test_a_method_reads_or_concerns_access_alone(method: MethodDescriptor) -> None:
-    is_of_access = method.containing_service.name == "AccessService" and method.name in _OF_ACCESS
-    assert is_of_access or _READS.fullmatch(method.name)
+    own = {"AccessService": _OF_ACCESS, "AuditService": _OF_AUDIT}.get(method.containing_service.name, set())
+    assert method.name in own or _READS.fullmatch(method.name)
     assert not method.client_streaming
 
 

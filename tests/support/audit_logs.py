@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from leadglass_agent.audit.chain import GENESIS, Head, append
 from leadglass_agent.audit.record import Event, EventKind, Ruling
-from leadglass_agent.audit.verify import Verdict, verify
+from leadglass_agent.audit.verify import verify
 from leadglass_agent.clock import Instant
 from leadglass_agent.errors import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from leadglass_agent.audit.verdict import Verdict
 
 START: Final = Instant(unix_ns=1_750_000_000_123_456_789, boot_ns=5_000_000_000)
 

@@ -1,4 +1,4 @@
-"""A program that appends to a log until it is killed, and says each sequence number once it is durable."""
+"""A program that appends batches to a log of small files until it is killed, saying each number once it is durable."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from leadglass_agent.clock import now
 
 
 def main() -> None:
-    """Writes records of changing length."""
-    log = AuditLog.open(Path(sys.argv[1]), now)
+    """Writes batches of changing length of records of changing length."""
+    log = AuditLog.open(Path(sys.argv[1]), now, segment_bytes=int(sys.argv[2]))
+    log.append([Event(kind=EventKind.AGENT_STARTED)])
     while True:
-        log.append(Event(kind=EventKind.INTENT, call_id=str(log.head.seq), detail="x" * (log.head.seq * 37 % 900)))
+        head = log.head.seq
+        count = 1 + head * 7 % 11
+        log.append([Event(kind=EventKind.INTENT, call_id=str(head), detail="x" * (head * 37 % 900))] * count)
         os.write(1, f"{log.head.seq}\n".encode())
+        log.rotate_if_due()
 
 
 if __name__ == "__main__":

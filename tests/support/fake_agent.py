@@ -218,6 +218,20 @@ def review() -> access_pb2.Review:
     )
 
 
+def halt_review() -> access_pb2.Review:
+    """Makes a review that is owed after a halt."""
+    return access_pb2.Review(
+        review_id="r-2",
+        caller="spiffe://demo.leadglass/user/mallory",
+        ticket="INC-1300",
+        reason="looking around for the deployment of the shop",
+        reveal_time=Timestamp(seconds=NOON + 60),
+        kind=access_pb2.REVIEW_KIND_HALT,
+        cause="SENSITIVE_PATHS",
+        session_id="s-9a2e",
+    )
+
+
 def sealing(value: bytes) -> Answer:
     """Makes an answer that seals the value to the key of the request, as the agent's reader does."""
 

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 # Numbers and layouts: include/uapi/linux/fuse.h of the kernel, protocol 7.31.
 _LOOKUP, _FORGET, _GETATTR, _SETATTR, _UNLINK, _RENAME = 1, 2, 3, 4, 10, 12
 _OPEN, _READ, _WRITE, _STATFS, _RELEASE, _FSYNC = 14, 15, 16, 17, 18, 20
-_FLUSH, _INIT, _OPENDIR, _RELEASEDIR, _FSYNCDIR, _CREATE = 25, 26, 27, 29, 30, 35
+_FLUSH, _INIT, _OPENDIR, _READDIR, _RELEASEDIR, _FSYNCDIR, _CREATE = 25, 26, 27, 28, 29, 30, 35
 _INTERRUPT, _BATCH_FORGET = 36, 42
 _NO_REPLY: Final = frozenset({_FORGET, _BATCH_FORGET, _INTERRUPT})
 _DIRECT_IO: Final = 1  # FOPEN_DIRECT_IO: every read asks us, so the page cache hides no loss
 _SET_MODE, _SET_SIZE = 1, 8
 _IN_HEADER: Final = struct.Struct("<IIQQIIII")
 _OUT_HEADER: Final = struct.Struct("<IiQ")
+_DIRENT: Final = struct.Struct("<QQII")
 _ATTR: Final = struct.Struct("<QQQQQQIIIIIIIIII")
 _ENTRY: Final = struct.Struct("<QQQQII")
 _MAX_WRITE: Final = 65_536
@@ -74,6 +75,7 @@ class FaultyFileSystem:
             _FSYNC: self._fsync,
             _STATFS: self._statfs,
             _OPENDIR: lambda *_: struct.pack("<QII", 0, 0, 0),
+            _READDIR: self._readdir,
             _RELEASE: lambda *_: b"",
             _RELEASEDIR: lambda *_: b"",
             _FLUSH: lambda *_: b"",
@@ -147,6 +149,18 @@ class FaultyFileSystem:
         if self.open_error:
             raise OSError(self.open_error, "on demand")
         return struct.pack("<QII", 0, _DIRECT_IO, 0)
+
+    def _readdir(self, _: int, body: bytes) -> bytes:
+        """Gives the names behind the offset, as many as are asked for; each entry takes a multiple of eight bytes."""
+        _, offset, room = struct.unpack_from("<QQI", body)
+        found = b""
+        for number, (name, node) in enumerate(list(self._names.items())[offset:], int(offset) + 1):
+            entry = _DIRENT.pack(node, number, len(name), stat.S_IFREG >> 12) + name
+            entry = entry.ljust(-(-len(entry) // 8) * 8, b"\0")
+            if len(found) + len(entry) > room:
+                break
+            found += entry
+        return found
 
     def _create(self, node: int, body: bytes) -> bytes:
         opened = self._open(node, body)

@@ -14,6 +14,7 @@ from leadglass_agent.access.approvals import PodFacts
 from leadglass_agent.access.deny_list import DenyList
 from leadglass_agent.access.disclosure import Disclosure
 from leadglass_agent.access.guard import Guard
+from leadglass_agent.access.halt_reviews import HaltReviews
 from leadglass_agent.access.journal import Journal
 from leadglass_agent.access.refusals import RefusalLedger
 from leadglass_agent.access.reveals import RevealBook
@@ -24,6 +25,7 @@ from leadglass_agent.api.disclosing import Disclosing
 from leadglass_agent.api.gate import Controls, Gate
 from leadglass_agent.api.journal_writer import JournalWriter
 from leadglass_agent.api.question import AgentFacts, Ports
+from leadglass_agent.api.taping import Taping
 from leadglass_agent.api.watch import Watch
 from leadglass_agent.audit.log import AuditLog
 from leadglass_agent.credentials import Credentials
@@ -63,8 +65,10 @@ def built_gate(
     log = folder / "audit.jsonl"
     audit = AuditWriter(AuditLog.open(log, clock.now), Redactor())
     sessions, reveals, disclosure, guard = _sessions(), RevealBook(_new_id), Disclosure(), Guard()
+    halt_reviews = HaltReviews(_new_id)
     journal = JournalWriter(
-        Journal.open(folder / "spent").journal, lambda: (*disclosure.snapshot(), *reveals.snapshot())
+        Journal.open(folder / "spent").journal,
+        lambda: (*disclosure.snapshot(), *reveals.snapshot(), *halt_reviews.snapshot()),
     )
     live = _live(authority, policy)
     pod = PodFacts(spiffe_id="", namespace="", workload="", uid="", tier=Tier.PROD)
@@ -72,6 +76,7 @@ def built_gate(
         reader=reader,
         sessions=sessions,
         reveals=reveals,
+        halt_reviews=halt_reviews,
         disclosure=disclosure,
         journal=journal,
         live=live,
@@ -83,11 +88,15 @@ def built_gate(
         redaction_rules=frozenset(),
         count_redactions=lambda _: None,
         count_withheld=count_withheld,
+        count_decision=lambda *_: None,
+        check_sink=lambda: None,
+        audit_log=audit.view,
     )
     controls = Controls(
         admission=Admission(live, sessions, guard, pod, TRUST_DOMAIN),
-        watch=Watch(guard, sessions, audit, lambda _: None),
+        watch=Watch(guard, sessions, audit, lambda _: None, halt_reviews, journal),
         disclosing=Disclosing(disclosure, journal),
+        taping=Taping(None, clock.now),
     )
     try:
         yield BuiltGate(

@@ -52,6 +52,11 @@ class Home:
         """The current sessions."""
         return self.folder / "state" / "leadglass" / "sessions.json"
 
+    @property
+    def receipts(self) -> Path:
+        """What agents proved of their logs."""
+        return self.folder / "state" / "leadglass" / "receipts"
+
     def environment(self, **more: str) -> dict[str, str]:
         """Gives the environment of a command."""
         kept = {name: value for name, value in os.environ.items() if name in _KEPT}

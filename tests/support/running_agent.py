@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from leadglass.v1 import access_pb2, access_pb2_grpc, agent_pb2_grpc, inspect_pb2_grpc
+from leadglass.v1 import access_pb2, access_pb2_grpc, agent_pb2_grpc, audit_pb2_grpc, inspect_pb2_grpc
 from leadglass_client.authority import Issued, create_authority, issue_client, issue_server
 
 if TYPE_CHECKING:
@@ -59,13 +59,20 @@ spec:
         - {id: all-names, effect: permit, permissions: [env.presence, env.names], names: ["*"]}
         - {id: all-files, effect: permit, permissions: [files.metadata, files.list], paths: ["/**"]}
         - {id: all-texts, effect: permit, permissions: [text.redacted], paths: ["/**/*.log", "/**/*.yaml"]}
+        - {id: all-proofs, effect: permit, permissions: [audit.checkpoint]}
     - name: admin
       rules:
         - {id: admin-sessions, effect: permit, permissions: [sessions.list, sessions.end]}
         - {id: admin-reviews, effect: permit, permissions: [reviews.list, reviews.close]}
+    - name: auditor
+      rules:
+        - {id: auditor-log, effect: permit, permissions: [audit.checkpoint, audit.read]}
+        - {id: auditor-recordings, effect: permit, permissions: [recordings.list, recordings.read]}
+        - {id: auditor-keeping, effect: permit, permissions: [recordings.hold, recordings.shred]}
   bindings:
     - {role: sre, callers: ["spiffe://test.leadglass/user/alice", "spiffe://test.leadglass/user/bob"]}
     - {role: admin, callers: ["spiffe://test.leadglass/user/erin"]}
+    - {role: auditor, callers: ["spiffe://test.leadglass/user/frank"]}
 """
 REASON = "checking why the sample application is slow"
 TICKET = "T-1"
@@ -105,7 +112,11 @@ class RunningAgent:
         return tuple(pid for pid in map(int, children.split()) if pid != self.front_pid)
 
     def records(self) -> list[dict[str, Any]]:
-        """Reads the audit records."""
+        """Reads the audit records, but those in which the log signs itself: they come whenever it is time."""
+        return [record for record in self.every_record() if record["kind"] != "CHECKPOINT"]
+
+    def every_record(self) -> list[dict[str, Any]]:
+        """Reads all audit records."""
         return [json.loads(line) for line in self.audit_log.read_bytes().splitlines()]
 
     def client(self, name: str = "alice") -> Issued:
@@ -157,6 +168,7 @@ class Caller:
         self.inspect = inspect_pb2_grpc.InspectServiceStub(channel)
         self.access = access_pb2_grpc.AccessServiceStub(channel)
         self.agent = agent_pb2_grpc.AgentServiceStub(channel)
+        self.audit = audit_pb2_grpc.AuditServiceStub(channel)
         self.session_id = ""
 
     def open(self) -> access_pb2.Session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,6 +41,14 @@ def test_the_envelope_says_when_and_after_what() -> None:
     assert fields["boot_ns"] == 5_000_000_000
     assert fields["prev"] == json.loads(line)["hash"]
     assert json.loads(line)["prev"] == "0" * 64
+
+
+def test_the_envelope_names_the_start_of_the_machine_that_its_clock_counts_from() -> None:
+    line, _ = append(GENESIS, INTENT, replace(START, boot_id="8c7a0a5f-0000-4000-8000-00000000abcd"))
+
+    record = read_line(line[:-1])
+    assert isinstance(record, Record)
+    assert (record.boot_ns, record.boot_id) == (5_000_000_000, "8c7a0a5f-0000-4000-8000-00000000abcd")
 
 
 @given(events, instants, st.integers(0, 2**40), st.binary(min_size=32, max_size=32))
@@ -79,6 +88,7 @@ def test_arbitrary_bytes_are_a_fault_and_no_exception(data: bytes) -> None:
         ({"seq": True}, Fault.BAD_FIELDS),
         ({"boot_ns": -1}, Fault.BAD_FIELDS),
         ({"boot_ns": False}, Fault.BAD_FIELDS),
+        ({"boot_id": 7}, Fault.BAD_FIELDS),
         ({"time": "2025-06-15 15:06:40"}, Fault.BAD_FIELDS),
         ({"kind": "intent"}, Fault.BAD_FIELDS),
         ({"kind": ""}, Fault.BAD_FIELDS),

@@ -11,7 +11,7 @@ import pytest
 
 from audit_logs import INTENT, OUTCOME, lines_of
 from leadglass_agent.audit.chain import GENESIS
-from leadglass_agent.audit.file import AuditLogRefused, LogFile, has_room, is_in_place, open_file, read_tail
+from leadglass_agent.audit.file import AuditLogRefused, LogFile, is_in_place, open_file, read_tail
 from leadglass_agent.audit.record import RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -172,7 +172,3 @@ def test_a_removed_replaced_or_moved_file_is_not_in_place(file: LogFile, tmp_pat
     assert is_in_place(file)
     file.path.unlink()
     assert not is_in_place(file)
-
-
-def test_a_disk_with_space_has_room(file: LogFile) -> None:
-    assert has_room(file)

@@ -13,7 +13,7 @@ from leadglass_agent.audit.record import RECORD_BYTES, Event, EventKind, Ruling,
 from leadglass_agent.clock import Instant
 from leadglass_agent.errors import Reason, Severity
 
-_LATEST = Instant(unix_ns=2**63 - 1, boot_ns=2**63 - 1)
+_LATEST = Instant(unix_ns=2**63 - 1, boot_ns=2**63 - 1, boot_id="00000000-0000-0000-0000-000000000000")
 _WORST = "🙂"  # twelve bytes of JSON, the most that one character takes
 
 
@@ -66,6 +66,17 @@ def test_every_field_of_an_event_reaches_the_record() -> None:
         redaction="t",
         redactions=(("u", 1),),
         duration_us=0,
+        tls_version="w",
+        tls_group="x",
+        recording="y",
+        origin="z",
+        tree_size=0,
+        root_hash="a",
+        signature="b",
+        frontier=("c",),
+        verifier_key="d",
+        certificate="e",
+        key_signature="f",
         facts=(("p", True), ("q", 3), ("r", "s")),
     )
 
@@ -147,8 +158,23 @@ def test_a_record_with_every_field_at_its_longest_fits_and_keeps_some_arguments(
         redaction=long,
         redactions=tuple((f"rule-{number}", 2**64 - 1) for number in range(300)),
         duration_us=2**64 - 1,
+        grants=("g" * 60,) * 200,
+        severity=Severity.CRITICAL,
+        certificate=long,
+        frontier=("f" * 64,) * 63,
+        key_signature=long,
+        origin=long,
+        recording=long,
+        root_hash=long,
+        signature=long,
+        tls_group=long,
+        tls_version=long,
+        tree_size=2**64 - 1,
+        verifier_key=long,
         facts=tuple((f"fact-{number}", long) for number in range(100)),
     )
+
+    assert all(getattr(event, field.name) not in {None, ()} for field in fields(Event))
 
     line, _ = append(Head(2**63 - 1, GENESIS.digest), event, _LATEST)
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from audit_logs import INTENT, OUTCOME, lines_of, verify_bytes
 from leadglass_agent.audit.chain import Fault, Head
 from leadglass_agent.audit.record import RECORD_BYTES, Event, EventKind
-from leadglass_agent.audit.verify import FirstFault, verify
+from leadglass_agent.audit.verdict import FirstFault, Suspects
+from leadglass_agent.audit.verify import verify, verify_segments
 
 _LINES = lines_of([INTENT, OUTCOME] * 4)
 
@@ -50,8 +51,8 @@ def test_any_mixture_of_lines_has_a_verdict_and_only_the_true_order_is_intact(pa
     [
         (b"", FirstFault(Fault.EMPTY, 1, 0)),
         (_LINES[0] + b"\n", FirstFault(Fault.BAD_JSON, 2, len(_LINES[0]))),
-        (_LINES[0] + b"x" * 20_000 + b"\n", FirstFault(Fault.TOO_LONG, 2, len(_LINES[0]))),
         (_LINES[0] + b"x" * RECORD_BYTES + b"\n", FirstFault(Fault.TOO_LONG, 2, len(_LINES[0]))),
+        (_LINES[0] + b"x" * (RECORD_BYTES + 9) + b"\n", FirstFault(Fault.TOO_LONG, 2, len(_LINES[0]))),
         (_LINES[0] + _LINES[1][:-1], FirstFault(Fault.TORN_TAIL, 2, len(_LINES[0]))),
         (_LINES[0] + _LINES[1][:40], FirstFault(Fault.TORN_TAIL, 2, len(_LINES[0]))),
         (_LINES[0] + _LINES[2], FirstFault(Fault.SEQ_GAP, 2, len(_LINES[0]))),
@@ -72,13 +73,19 @@ def test_what_was_read_before_the_fault_is_still_described() -> None:
     assert (verdict.records, verdict.last_seq) == (3, 3)
 
 
-def test_a_log_continues_the_one_before_only_if_it_is_told_so() -> None:
-    first = verify_bytes(b"".join(_LINES[:5]))
-    rest = b"".join(_LINES[5:])
+def test_a_part_of_a_log_that_begins_in_the_middle_is_not_the_whole_log() -> None:
+    alone = verify_bytes(b"".join(_LINES[5:]))
 
-    assert verify(io.BytesIO(rest), after=first.head).intact
-    alone = verify_bytes(rest)
-    assert alone.fault == FirstFault(Fault.SEQ_GAP, 1, 0)
+    assert (alone.fault, alone.suspects) == (FirstFault(Fault.SEQ_GAP, 1, 0), Suspects(1, 1))
+
+
+def test_a_log_in_several_files_is_one_log_and_a_fault_is_placed_in_its_file() -> None:
+    parts = [io.BytesIO(b"".join(_LINES[:5])), io.BytesIO(b""), io.BytesIO(b"".join(_LINES[5:7]) + b"{}\n")]
+
+    verdict = verify_segments(parts)
+
+    assert verdict.fault == FirstFault(Fault.BAD_FIELDS, 3, len(_LINES[5] + _LINES[6]), stream=2)
+    assert (verdict.records, verdict.suspects) == (7, Suspects(8, 8))
 
 
 def test_a_cut_end_is_found_only_by_a_head_that_was_noted_elsewhere() -> None:

@@ -19,10 +19,12 @@ from fake_agent import (
     Identities,
     carrying_session,
     giving,
+    halt_review,
     make_identities,
     plain_answers,
     reading,
     refusing,
+    review,
     serving,
     session,
 )
@@ -162,8 +164,9 @@ def test_the_pages_of_sessions_are_followed(home: Home, agent: FakeAgent) -> Non
 
 def test_owed_reviews_are_listed_and_closed(home: Home, agent: FakeAgent) -> None:
     lines = home.run_here("review", "list").out.splitlines()
-    assert lines[1].split()[:5] == [
+    assert lines[1].split()[:6] == [
         "r-1",
+        "reveal",
         "2026-01-01",
         "12:00:00Z",
         "spiffe://demo.leadglass/user/alice",
@@ -175,6 +178,30 @@ def test_owed_reviews_are_listed_and_closed(home: Home, agent: FakeAgent) -> Non
     assert agent.calls[1].request == access_pb2.CloseReviewRequest(
         review_id="r-1", finding="needed for the incident, rotated since"
     )
+
+
+def test_the_review_of_a_halt_says_who_was_halted_and_why(home: Home, agent: FakeAgent) -> None:
+    def both(_request: Message, _context: grpc.ServicerContext) -> access_pb2.ListReviewsResponse:
+        return access_pb2.ListReviewsResponse(reviews=[review(), halt_review()])
+
+    agent.answers["ListReviews"] = both
+    agent.answers["CloseReview"] = lambda _request, _context: access_pb2.CloseReviewResponse(review=halt_review())
+
+    line = home.run_here("review", "list").out.splitlines()[2]
+    assert line.split()[:7] == [
+        "r-2",
+        "halt",
+        "2026-01-01",
+        "12:01:00Z",
+        "spiffe://demo.leadglass/user/mallory",
+        "SENSITIVE_PATHS",
+        "INC-1300",
+    ]
+    assert "  s-9a2e  " in home.run_here("review", "list", "-o", "wide").out
+    closed = home.run_here("review", "close", "r-2", "--finding", "a script of the deployment, not an attack")
+    assert closed.code == 0
+    assert "cause    SENSITIVE_PATHS" in closed.out
+    assert "session  s-9a2e" in closed.out
 
 
 @pytest.mark.parametrize("command", [("session", "list"), ("session", "end", "x", "--reason", "y"), ("review", "list")])

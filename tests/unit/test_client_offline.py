@@ -33,6 +33,8 @@ def home(tmp_path: Path) -> Home:
         ["request", "--help"],
         ["approve", "--help"],
         ["reveal", "--help"],
+        ["audit", "verify", "--help"],
+        ["audit", "receipts", "--help"],
     ],
 )
 def test_help_imports_nothing_heavy(home: Home, arguments: list[str]) -> None:

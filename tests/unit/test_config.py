@@ -92,6 +92,11 @@ def test_each_key_is_needed_and_known(number: int) -> None:
         ("  audit:", "  unsafeRunAsRoot: 1\n  audit:"),
         ("  audit:", "  telemetry: {exporter: otlp}\n  audit:"),
         ("  audit:", "  telemetry: {exporter: stdout, endpoint: x}\n  audit:"),
+        ("  audit:", "  telemetry: {exporter: otlp, endpoint: http://collector.example:4318}\n  audit:"),
+        ("  audit:", "  telemetry: {exporter: otlp, endpoint: https://user@collector.example}\n  audit:"),
+        ("  audit:", "  telemetry: {prometheusListen: ':9464'}\n  audit:"),
+        ("  audit:", "  audit:\n    sink: {endpoint: http://10.0.0.1:4318}"),
+        ("  audit:", "  audit:\n    sink: {endpoint: https://collector.example, spoolMebibytes: 0}"),
         ("  audit:", "  secretMounts: /run/secrets\n  audit:"),
         ("  audit:", "  secretMounts: [secrets]\n  audit:"),
         ("  audit:", "  secretMounts: [/run/../secrets]\n  audit:"),
@@ -145,3 +150,31 @@ def test_a_damaged_configuration_is_refused_or_read(position: int, patch: str, r
         assert config.unsafe_run_as_root is False
         assert config.telemetry.exporter == "none"
     assert message.startswith("agent.yaml:")
+
+
+_RECORDINGS = "  recordings: {path: /var/lib/leadglass/recordings, "
+
+
+@pytest.mark.parametrize("rest", ["key: /keys/k}", "auditorKey: /keys/a.pub}", "key: /keys/k, retentionDays: 0}"])
+def test_recordings_have_a_folder_and_one_key(rest: str) -> None:
+    recordings = _parse(_GOOD + _RECORDINGS + rest).recordings
+    assert recordings is not None
+    assert (recordings.path, bool(recordings.key)) == ("/var/lib/leadglass/recordings", "auditorKey" not in rest)
+
+
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        (_RECORDINGS + "retentionDays: 3}", "either 'key' or 'auditorKey'"),
+        (_RECORDINGS + "key: /k, auditorKey: /a}", "either 'key' or 'auditorKey'"),
+        (_RECORDINGS + "key: /k, retentionDays: -1}", "retentionDays"),
+        (_RECORDINGS + "key: /k, retentionDays: 36501}", "retentionDays"),
+        ('  recordings: {path: "", key: /k}', "path"),
+        ("  recordings: {key: /k}", "path"),
+        (_RECORDINGS + "key: /k, days: 3}", "days"),
+    ],
+)
+def test_recordings_that_could_not_be_kept_or_read_are_an_error(lines: str, what: str) -> None:
+    error = _error(_GOOD + lines)
+    assert what in error
+    assert _PLACE.fullmatch(error)

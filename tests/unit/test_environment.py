@@ -19,6 +19,7 @@ from leadglass_agent.redaction.redactor import Redactor
 from leadglass_agent.views import procfs
 from leadglass_agent.views.environment import list_environment, parse_environment
 from leadglass_agent.views.procfs import Block
+from leadglass_agent.views.remembered import ShownNames
 from leadglass_agent.views.rows import Presence, ProcessRef, Unavailable
 from planted_secrets import plant
 from sample_processes import EVERY_NAME, OnDisk, lay_out, names_scope, running
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from leadglass_agent.views.rows import EnvironmentPage
 
 REDACTOR = Redactor()
+NAMES = ShownNames(REDACTOR, 256)
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def proc() -> Iterator[ProcRoot]:
 
 
 def _asked(proc: ProcRoot, pid: int, *names: str, scope: Scope = EVERY_NAME, start: int = 0) -> EnvironmentPage:
-    return list_environment(proc, REDACTOR, ProcessRef(pid, start), names, scope, None, 0, 100)
+    return list_environment(proc, NAMES, ProcessRef(pid, start), names, scope, None, 0, 100)
 
 
 def _listed(
@@ -51,7 +53,7 @@ def _listed(
     after: int = 0,
     limit: int = 1_000,
 ) -> EnvironmentPage:
-    return list_environment(proc, REDACTOR, ProcessRef(pid, 0), (), presence, names, after, limit)
+    return list_environment(proc, NAMES, ProcessRef(pid, 0), (), presence, names, after, limit)
 
 
 def _presences(page: EnvironmentPage) -> list[Presence]:

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from faulty_fs import mounted
 from journal_writer import calls_spent, restored
 from leadglass_agent.access.accounts import AccountKey, Dimension, Spent
+from leadglass_agent.access.halt_reviews import HaltOwed, HaltReviewed, HaltReviewId
 from leadglass_agent.access.journal import (
     COMPACT_BYTES,
     MAX_BYTES,
@@ -127,6 +128,17 @@ ENTRIES: st.SearchStrategy[Entry] = st.one_of(
     st.builds(Undone, reveal_id=TEXTS.map(RevealId)),
     st.builds(Closed, reveal_id=TEXTS.map(RevealId), closer=st.just(MALLORY), finding=TEXTS, unix_ns=NUMBERS),
     st.builds(UsedGrants, digests=DIGESTS),
+    st.builds(
+        HaltOwed,
+        review_id=TEXTS.map(HaltReviewId),
+        caller=st.just(ALICE),
+        cause=TEXTS,
+        session_id=TEXTS,
+        ticket=TEXTS,
+        reason=TEXTS,
+        unix_ns=NUMBERS,
+    ),
+    st.builds(HaltReviewed, review_id=TEXTS.map(HaltReviewId), closer=st.just(MALLORY), finding=TEXTS, unix_ns=NUMBERS),
 )
 
 
@@ -487,7 +499,7 @@ def test_a_review_that_is_owed_is_owed_after_a_restart(path: Path) -> None:
     with opened(path) as journal:
         journal.append((reveals.begin(asked, break_glass, Instant(0, 1)),))
     again = RevealBook(lambda: "another")
-    again.restore(entry for entry in read(path) if not isinstance(entry, Spent))
+    again.restore(entry for entry in read(path) if not isinstance(entry, Spent | HaltOwed | HaltReviewed))
     assert len(again.owed()) == 1
     assert again.owed() == reveals.owed()
     with pytest.raises(ReviewOwed):

@@ -13,6 +13,7 @@ import pytest
 
 from leadglass.v1 import access_pb2, agent_pb2, common_pb2, inspect_pb2
 from leadglass_agent.api.methods import METHODS
+from leadglass_agent.telemetry.instruments import INSTRUMENTS
 from leadglass_agent.views.redactors import build_redactors
 from planted_secrets import Planted, plant
 from running_agent import CALL_SECONDS, TICKET, running_agent
@@ -21,6 +22,7 @@ from sample_processes import running
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from leadglass_agent.telemetry.instruments import Instrument
     from running_agent import Caller, RunningAgent
 
 _ATTRIBUTES = {"rpc.system.name", "rpc.method", "rpc.response.status_code", "error.type"}
@@ -58,6 +60,16 @@ def _metrics(documents: list[dict[str, object]]) -> list[dict[str, object]]:
         for scope in _objects(resource["scope_metrics"])
         for metric in _objects(scope["metrics"])
     ]
+
+
+def _check_labels(instrument: Instrument, metric: dict[str, object]) -> None:
+    """Holds a metric to the table: its unit, its text, its labels and their values."""
+    assert (metric["unit"], metric["description"]) == (instrument.unit, instrument.description)
+    allowed = {label.name: set(label.values) for label in instrument.labels}
+    for point in _points(metric):
+        for name, value in _object(point["attributes"]).items():
+            assert name in allowed, (instrument.name, name)
+            assert not allowed[name] or value in allowed[name], (instrument.name, name)
 
 
 def _ask_everything(agent: RunningAgent, planted: Planted, pid: int, folder: Path) -> None:
@@ -122,7 +134,11 @@ def test_what_is_exported_has_the_convention_s_names_and_nothing_of_caller_or_ta
         assert attributes["rpc.response.status_code"] in grpc.StatusCode.__members__
         assert "description" not in _object(span["status"])
     metrics = _metrics(documents)
-    assert {metric["name"] for metric in metrics} == {"rpc.server.call.duration", "leadglass.redactions"}
+    assert {metric["name"] for metric in metrics} == {instrument.name for instrument in INSTRUMENTS}
+    for instrument in INSTRUMENTS:
+        for metric in metrics:
+            if metric["name"] == instrument.name:
+                _check_labels(instrument, metric)
     masks = [point for metric in metrics if metric["name"] == "leadglass.redactions" for point in _points(metric)]
     # Only the argument was masked; the label is the rule, and the value is how often.
     assert {str(_object(point["attributes"])["rule"]) for point in masks} <= build_redactors().rule_ids
@@ -146,7 +162,9 @@ def test_nothing_is_exported_unless_asked_for(tmp_path: Path) -> None:
         caller = agent.caller()
         caller.call(caller.agent.GetSelf, agent_pb2.GetSelfRequest())
         assert agent.stop() == 0
-        assert len(agent.output.read_text().splitlines()) == 1
+        events = [json.loads(line)["event"] for line in agent.output.read_text().splitlines()]
+        assert events[0] == "listening"
+        assert set(events[1:]) == {"checkpoint"}
         assert agent.errors.read_bytes() == b""
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from leadglass_agent.access.accounts import Spent
+from leadglass_agent.access.halt_reviews import HaltOwed, HaltReviewed
 from leadglass_agent.access.reveals import Begun, Closed, Undone, UsedGrants
 from leadglass_agent.errors import AuditUnavailable
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-Entry: TypeAlias = Spent | Begun | Undone | Closed | UsedGrants
+Entry: TypeAlias = Spent | Begun | Undone | Closed | UsedGrants | HaltOwed | HaltReviewed
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 COMPACT_BYTES: Final = 8 * 1024 * 1024

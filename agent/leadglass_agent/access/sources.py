@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections import OrderedDict
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ MAX_NETWORKS: Final = 64  # of one identity; one that calls from more calls from
 # What one site, or one host with changing temporary addresses, usually has (RFC 6177, RFC 8981).
 _IPV4_PREFIX: Final = 24
 _IPV6_PREFIX: Final = 64
+_CACHED: Final = 1_024  # both are asked on every call
 
 
 class Novelty(StrEnum):
@@ -48,6 +50,7 @@ class Sources:
         return (Novelty.NETWORK,)
 
 
+@lru_cache(maxsize=_CACHED)
 def address_of(host: str) -> str:
     """Gives one spelling of an address: gRPC writes ipv4:, ipv6:[] and %5B; all loopback addresses are one host."""
     text = unquote(host).removeprefix("ipv4:").removeprefix("ipv6:").removeprefix("[").removesuffix("]")
@@ -57,6 +60,7 @@ def address_of(host: str) -> str:
     return "loopback" if address.is_loopback else str(address)
 
 
+@lru_cache(maxsize=_CACHED)
 def network_of(host: str) -> str:
     """Gives the network of an address: /24 or /64; what is no IP address is a network of its own."""
     address = _parsed(address_of(host))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from leadglass.v1 import access_pb2
@@ -16,6 +17,7 @@ from leadglass_agent.api.question import Call, Ports, Question, Reply, ask, pars
 from leadglass_agent.api.request_bounds import pid_of
 from leadglass_agent.audit.record import Event, EventKind
 from leadglass_agent.errors import (
+    AuditUnavailable,
     EvidenceRefused,
     GrantRefused,
     InvalidRequest,
@@ -80,6 +82,7 @@ def open_session(wire: bytes) -> Question:
                 budget=budget_of(call.policy, call.caller.spiffe_id),
             ),
         )
+        await _record_opening(ports, session, call)
         opened = session_event(EventKind.SESSION_OPENED, session, call.policy.digest)
         used = tuple(_grant_event(session, verified, call.policy.digest) for verified in grants)
         message = access_pb2.OpenSessionResponse(session=session_message(ports, session, call))
@@ -115,6 +118,9 @@ def close_session(wire: bytes) -> Question:
             ports.sessions.show(session_id, caller.spiffe_id, caller.key_digest, call.now).state is SessionState.OPEN
         )
         session = ports.sessions.close(session_id, caller.spiffe_id, caller.key_digest, call.now)
+        if was_open and ports.recordings is not None:
+            with suppress(AuditUnavailable):  # nothing is shown by it, and it is tried again by and by
+                await ports.recordings.end(session, call.now)
         # An end by time or by others has its own record, from the sweep; one that had ended before gets no second one.
         events = (session_event(EventKind.SESSION_ENDED, session, call.policy.digest),) if was_open else ()
         message = access_pb2.CloseSessionResponse(session=session_message(ports, session, call))
@@ -164,6 +170,17 @@ def session_message(ports: Ports, session: Session, call: Call) -> access_pb2.Se
         call.now.unix_ns - call.now.boot_ns,
         tuple((account.grant_id, line) for account in accounts for line in ports.disclosure.lines(account)),
     )
+
+
+async def _record_opening(ports: Ports, session: Session, call: Call) -> None:
+    """Begins the session's recording; raises AuditUnavailable, and then there is no session."""
+    if ports.recordings is None:
+        return
+    try:
+        await ports.recordings.open(session, call.policy.digest, call.now)
+    except AuditUnavailable:
+        ports.sessions.close(session.session_id, session.caller, session.key_digest, call.now)
+        raise
 
 
 def _standing(ports: Ports, call: Call, evidence: Evidence | None, grants: tuple[VerifiedGrant, ...]) -> Standing:

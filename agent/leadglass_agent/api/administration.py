@@ -14,7 +14,9 @@ from leadglass_agent.audit.record import Event, EventKind
 from leadglass_agent.errors import AuditUnavailable, InvalidRequest, ReviewUnknown
 
 if TYPE_CHECKING:
+    from leadglass_agent.access.halt_reviews import HaltOwed
     from leadglass_agent.access.reveals import Review
+    from leadglass_agent.audit.record import Fact
 
 _DEFAULT_PAGE = 500
 _MAX_PAGE = 1_000
@@ -62,7 +64,9 @@ def end_session(wire: bytes) -> Question:
         # Its own record comes from the sweep; this call's names who ended it, and why.
         session = ports.sessions.end(session_id, SessionState.ENDED_BY_ADMIN, call.now)
         message = access_pb2.EndSessionResponse(session=session_message(ports, session, call))
-        return Reply(message, own_words=(session.reason, session.ticket))
+        # Typed ids are masked as all that is typed; this one is a session's own, and says whose end it was.
+        ended = (("session_id", session.session_id),)
+        return Reply(message, own_words=(session.reason, session.ticket), facts=ended)
 
     return Question(arguments=(("session_id", session_id), ("reason", request.reason)), answer=answer)
 
@@ -72,11 +76,12 @@ def list_reviews(wire: bytes) -> Question:
     parse(access_pb2.ListReviewsRequest, wire)
 
     async def answer(ports: Ports, _call: Call) -> Reply:
-        owed = ports.reveals.owed()
-        message = access_pb2.ListReviewsResponse(reviews=[_review(review) for review in owed])
-        return Reply(
-            message, rows=len(owed), own_words=tuple(word for review in owed for word in (review.reason, review.ticket))
-        )
+        revealed, halted = ports.reveals.owed(), ports.halt_reviews.owed()
+        reviews = [*map(_review, revealed), *map(_halt_review, halted)]
+        reviews.sort(key=lambda review: review.reveal_time.ToNanoseconds())
+        message = access_pb2.ListReviewsResponse(reviews=reviews)
+        words = (word for review in reviews for word in (review.reason, review.ticket))
+        return Reply(message, rows=len(reviews), own_words=tuple(words))
 
     return Question(arguments=(), answer=answer)
 
@@ -91,28 +96,56 @@ def close_review(wire: bytes) -> Question:
         raise InvalidRequest(detail)
 
     async def answer(ports: Ports, call: Call) -> Reply:
-        closed = ports.reveals.close(request.review_id, call.caller.spiffe_id, request.finding, call.now)
-        try:
-            await ports.journal.append((closed.entry,))
-        except AuditUnavailable:
-            ports.reveals.reopen(closed)
-            raise
-        review = closed.review
-        event = Event(
-            kind=EventKind.REVIEW_CLOSED,
-            caller=call.caller.spiffe_id,
-            key_digest=call.caller.key_digest,
-            policy_digest=call.policy.digest,
-            reason_text=closed.entry.finding,
-            facts=(("review_id", review.review_id), ("revealed_by", review.caller), ("name", review.name)),
-        )
-        return Reply(
-            access_pb2.CloseReviewResponse(review=_review(review)),
-            events=(event,),
-            own_words=(review.reason, review.ticket),
-        )
+        if ports.halt_reviews.holds(request.review_id):
+            return await _close_halt_review(ports, call, request)
+        return await _close_reveal_review(ports, call, request)
 
     return Question(arguments=(("review_id", request.review_id), ("finding", request.finding)), answer=answer)
+
+
+async def _close_reveal_review(ports: Ports, call: Call, request: access_pb2.CloseReviewRequest) -> Reply:
+    closed = ports.reveals.close(request.review_id, call.caller.spiffe_id, request.finding, call.now)
+    try:
+        await ports.journal.append((closed.entry,))
+    except AuditUnavailable:
+        ports.reveals.reopen(closed)
+        raise
+    review = closed.review
+    facts = (("kind", "REVEAL"), ("review_id", review.review_id), ("revealed_by", review.caller), ("name", review.name))
+    return Reply(
+        access_pb2.CloseReviewResponse(review=_review(review)),
+        events=(_closed_event(call, closed.entry.finding, facts),),
+        own_words=(review.reason, review.ticket),
+    )
+
+
+async def _close_halt_review(ports: Ports, call: Call, request: access_pb2.CloseReviewRequest) -> Reply:
+    closed = ports.halt_reviews.close(request.review_id, call.caller.spiffe_id, request.finding, call.now)
+    try:
+        await ports.journal.append((closed.entry,))
+    except AuditUnavailable:
+        ports.halt_reviews.reopen(closed)
+        raise
+    review = closed.review
+    facts = (("kind", "HALT"), ("review_id", review.review_id), ("halted", review.caller), ("cause", review.cause))
+    in_session = (("session_id", review.session_id),) if review.session_id else ()
+    return Reply(
+        access_pb2.CloseReviewResponse(review=_halt_review(review)),
+        events=(_closed_event(call, closed.entry.finding, (*facts, *in_session)),),
+        own_words=(review.reason, review.ticket),
+    )
+
+
+def _closed_event(call: Call, finding: str, facts: tuple[Fact, ...]) -> Event:
+    """Gives the record of a review: who looked, what was found, and at what."""
+    return Event(
+        kind=EventKind.REVIEW_CLOSED,
+        caller=call.caller.spiffe_id,
+        key_digest=call.caller.key_digest,
+        policy_digest=call.policy.digest,
+        reason_text=finding,
+        facts=facts,
+    )
 
 
 def _review(review: Review) -> access_pb2.Review:
@@ -124,6 +157,20 @@ def _review(review: Review) -> access_pb2.Review:
         reason=review.reason,
         reveal_time=messages.timestamp(review.reveal_unix_ns),
         grant_id=review.grant_id,
+        kind=access_pb2.REVIEW_KIND_REVEAL,
+    )
+
+
+def _halt_review(review: HaltOwed) -> access_pb2.Review:
+    return access_pb2.Review(
+        review_id=review.review_id,
+        caller=review.caller,
+        ticket=review.ticket,
+        reason=review.reason,
+        reveal_time=messages.timestamp(review.unix_ns),
+        kind=access_pb2.REVIEW_KIND_HALT,
+        cause=review.cause,
+        session_id=review.session_id,
     )
 
 

@@ -96,9 +96,8 @@ class Admission:
             grants=tuple(grant.scope() for grant in holding),
         )
 
-    def permit(self, policy: Policy, method: Method, caller: Caller, session: Session | None, now: Instant) -> Permit:
+    def permit(self, policy: Policy, method: Method, caller: Caller, standing: Standing) -> Permit:
         """Gives what policy permits of a method; raises PolicyDenied, ApprovalNeeded or ConditionUnmet."""
-        standing = self.standing(caller, session, policy, now)
         match decide(policy, caller.spiffe_id, method.needs, standing):
             case Allow() as allow:
                 wider = {group: _allowed(policy, caller, group, standing) for group in method.widens}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -22,6 +22,7 @@ from leadglass_agent.api.question import Call, LiveCall, Ports, Question, Reply,
 from leadglass_agent.api.trail import Trail
 from leadglass_agent.audit.record import Event, EventKind, Ruling
 from leadglass_agent.errors import (
+    AuditUnavailable,
     InternalError,
     KnownValue,
     MethodUnknown,
@@ -36,10 +37,11 @@ if TYPE_CHECKING:
     from leadglass_agent.access.refusals import RefusalLedger
     from leadglass_agent.access.session import Session
     from leadglass_agent.api.admission import Admission
-    from leadglass_agent.api.audit_writer import AuditWriter
+    from leadglass_agent.api.audit_writer import AuditWriter, Recorded
     from leadglass_agent.api.disclosing import Disclosing
     from leadglass_agent.api.methods import Method
     from leadglass_agent.api.peer import Peer
+    from leadglass_agent.api.taping import Taping
     from leadglass_agent.api.watch import Watch
     from leadglass_agent.clock import Instant
     from leadglass_agent.identity import Caller
@@ -56,11 +58,12 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What the gate asks on the way: may this caller, does it look like abuse, and how much may be disclosed."""
+    """What the gate asks on the way: may this caller, is it abuse, how much may be disclosed; and what records it."""
 
     admission: Admission
     watch: Watch
     disclosing: Disclosing
+    taping: Taping
 
 
 class Gate:
@@ -82,6 +85,7 @@ class Gate:
         self._admission = controls.admission
         self._watch = controls.watch
         self._disclosing = controls.disclosing
+        self._taping = controls.taping
         self._audit = audit
         self._clock = clock
         self._refusals = refusals
@@ -114,11 +118,14 @@ class Gate:
                 call_id=call_id,
                 method=name,
                 peer=peer.address,
+                tls_version=peer.tls_version,
+                tls_group=peer.tls_group,
                 policy_digest=policy.digest,
             ),
             policy,
+            method,
+            self._clock(),
         )
-        started = self._clock()
         try:
             async with asyncio.timeout(_seconds(method, peer)):
                 return await run(trail)
@@ -128,25 +135,23 @@ class Gate:
         except TimeoutError:
             refusal = TimedOut("the call's deadline passed")
         except asyncio.CancelledError:
-            await asyncio.shield(self._refuse(TimedOut("the caller went away"), trail, started))
+            await asyncio.shield(self._refuse(TimedOut("the caller went away"), trail, peer))
             raise
         except Exception as error:  # noqa: BLE001 - the one place where the unforeseen ends; its text may hold values
             refusal = InternalError(type(error).__name__, error_id=call_id)
-        await self._refuse(refusal, trail, started)
+        await self._refuse(refusal, trail, peer)
         raise refusal
 
     async def _steps(self, method: Method | None, receive: Receive, peer: Peer, trail: Trail) -> bytes:
         """Takes the eight steps; the trail keeps what is known for the record of a refusal."""
-        started = self._clock()
-
         # 1 to 5
-        call, question = await self._enter(method, receive, peer, trail, started)
+        call, question = await self._enter(method, receive, peer, trail)
         if method is None or not isinstance(question, Question):
             raise MethodUnknown
-        finishing = self._finish(question, call, trail, started)
+        finishing = self._finish(question, call, trail, peer)
         return await (_to_its_end(finishing) if method.changes else finishing)
 
-    async def _finish(self, question: Question, call: Call, trail: Trail, started: Instant) -> bytes:
+    async def _finish(self, question: Question, call: Call, trail: Trail, peer: Peer) -> bytes:
         """Takes the last three steps, of a call that one message answers."""
         self._disclosing.refuse_spent(call)
 
@@ -157,7 +162,8 @@ class Gate:
         #   and the barrier, which knows the pod's own secrets, looks through these bytes
         sealed = await self._seal(reply, call, trail)
 
-        # 8 outcome: abuse is halted, what is disclosed is counted, and the record is on disk before the reply leaves
+        # 8 outcome: abuse is halted, what is disclosed is counted and recorded, its record is on disk before the reply
+        #   leaves
         await self._watch.answered(trail, reply.missing_paths, self._clock())
         if call.session is not None:  # it may have been ended while the view was made
             self._admission.still_open(call.session, call.caller, self._clock())
@@ -165,14 +171,16 @@ class Gate:
         for event in reply.events:
             await self._audit.append(replace(event, call_id=trail.event.call_id))
         self._count(trail, reply, sealed)
-        await self._outcome(trail, started)
+        await self._taping.end(trail, sealed, None)
+        await self._outcome(trail, peer)
         trail.is_answered = True
         return sealed
 
     async def _enter(
-        self, method: Method | None, receive: Receive, peer: Peer, trail: Trail, started: Instant
+        self, method: Method | None, receive: Receive, peer: Peer, trail: Trail
     ) -> tuple[Call, Question | StreamQuestion]:
         """Takes the first five steps, after which something may be read."""
+        started = trail.started
         # 1 identity: exactly one SPIFFE id, TLS 1.3, not resumed, not expired, not revoked, not halted; on every call
         caller = self._admission.caller(peer, started)
         trail.add(caller=caller.spiffe_id, key_digest=caller.key_digest, certificate_serial=caller.serial)
@@ -197,10 +205,12 @@ class Gate:
             trail.add(session_id=session.session_id, ticket=session.ticket)
 
         # 4 policy: no rule = no
-        permit = self._admission.permit(trail.policy, method, caller, session, started)
+        trail.standing = self._admission.standing(caller, session, trail.policy, started)
+        permit = self._admission.permit(trail.policy, method, caller, trail.standing)
         trail.add(rules=tuple(str(rule) for rule in permit.allow.rules), grants=permit.grants)
 
-        # 5 intent: on disk before anything is read
+        # 5 intent: on disk before anything is read, and elsewhere if the configuration asks for that
+        self._ports.check_sink()
         trail.is_announced = True
         await self._audit.append(trail.event)
         call = Call(
@@ -218,15 +228,15 @@ class Gate:
 
     async def _stream(self, method: Method, receive: Receive, send: Send, peer: Peer, trail: Trail) -> None:
         """Takes steps 1 to 5 once, 6 and 7 for each message, 8 before the last one; 1, 3 and 4 again each second."""
-        started = self._clock()
-        call, question = await self._enter(method, receive, peer, trail, started)
+        call, question = await self._enter(method, receive, peer, trail)
         if not isinstance(question, StreamQuestion):
             raise MethodUnknown
         live = LiveCall(call, _seconds(method, peer))
-        await self._watch.answered(trail, (), started)
+        await self._watch.answered(trail, (), trail.started)
         self._disclosing.refuse_spent(call)
+        await self._taping.begin(trail)
         with self._places.taken(call.caller.spiffe_id):
-            pumping = asyncio.create_task(self._pump(question, live, send, trail, started))
+            pumping = asyncio.create_task(self._pump(question, live, send, trail, peer))
             holding = asyncio.create_task(self._hold(method, peer, live, trail))
             try:
                 await asyncio.wait((pumping, holding), return_when=asyncio.FIRST_COMPLETED)
@@ -237,14 +247,14 @@ class Gate:
                 if not trail.is_answered:
                     trail.is_answered = True
                     trail.add(detail="the caller, or its deadline, ended the stream")
-                    await asyncio.shield(self._outcome(trail, started))
+                    await asyncio.shield(self._end_stream(trail, peer))
                 raise
             finally:
                 for task in (pumping, holding):
                     task.cancel()
                 await asyncio.gather(pumping, holding, return_exceptions=True)
 
-    async def _pump(self, question: StreamQuestion, live: LiveCall, send: Send, trail: Trail, started: Instant) -> None:
+    async def _pump(self, question: StreamQuestion, live: LiveCall, send: Send, trail: Trail, peer: Peer) -> None:
         """Sends message after message; the next one is read when the one before has been taken."""
         async with aclosing(question.answers(self._ports, live)) as replies:
             async for reply in replies:
@@ -253,8 +263,9 @@ class Gate:
                     await self._watch.answered(trail, reply.missing_paths, self._clock())
                 await self._disclosing.spend(live.call, reply, len(sealed), is_first=trail.event.rows is None)
                 self._count(trail, reply, sealed)
+                await self._taping.reply(trail, sealed)
                 if reply.is_last:
-                    await self._outcome(trail, started)
+                    await self._end_stream(trail, peer)
                     trail.is_answered = True
                 async with asyncio.timeout(_UNREAD_SECONDS):
                     await send(sealed)
@@ -274,7 +285,8 @@ class Gate:
                 session = self._admission.still_open(session, caller, now)
             policy = self._admission.live.policy
             trail.decide_by(policy)
-            permit = self._admission.permit(policy, method, caller, session, now)
+            standing = self._admission.standing(caller, session, policy, now)
+            permit = self._admission.permit(policy, method, caller, standing)
             live.call = replace(
                 live.call,
                 policy=policy,
@@ -299,15 +311,24 @@ class Gate:
         trail.count(reply, len(sealed))
         self._ports.count_redactions(dict(reply.redactions))
 
-    async def _outcome(self, trail: Trail, started: Instant) -> None:
+    async def _end_stream(self, trail: Trail, peer: Peer) -> None:
+        """Records the end of a stream, and writes its outcome; raises AuditUnavailable."""
+        await self._taping.end(trail, None, None)
+        await self._outcome(trail, peer)
+
+    async def _outcome(self, trail: Trail, peer: Peer) -> None:
         """Writes the record of what was answered; raises AuditUnavailable, so that the answer does not leave."""
         outcome = replace(
             trail.event,
             kind=EventKind.OUTCOME,
             decision=Ruling.ALLOW,
-            duration_us=(self._clock().boot_ns - started.boot_ns) // 1_000,
+            duration_us=self._duration_us(trail),
         )
-        await self._audit.append(outcome)
+        _conclude(await self._audit.append(outcome), peer)
+        self._ports.count_decision(trail.event.permission, Ruling.ALLOW, None)
+
+    def _duration_us(self, trail: Trail) -> int:
+        return (self._clock().boot_ns - trail.started.boot_ns) // 1_000
 
     def _session(self, method: Method, peer: Peer, caller: Caller, now: Instant) -> Session | None:
         if not method.in_session:
@@ -321,18 +342,21 @@ class Gate:
             raise SessionMissing(detail)
         return self._admission.session(peer.session_ids[0], caller, now)
 
-    async def _refuse(self, refusal: Refusal, trail: Trail, started: Instant) -> None:
+    async def _refuse(self, refusal: Refusal, trail: Trail, peer: Peer) -> None:
         """Writes the record of a refusal, or counts it within a flood.
 
         Raises AuditUnavailable in the refusal's place if the record cannot be written.
         """
         if trail.is_answered:
             return
+        self._ports.count_decision(trail.event.permission, Ruling.DENY, refusal.reason)
         await self._watch.refused(trail, refusal.reason, self._clock())
         # An intent on disk always gets its answer there: its own rate, of session or method, bounds those.
         counted = trail.event.caller or host_of(trail.event.peer or "")
         if not trail.is_announced and not self._refusals.is_recorded(counted, self._clock()):
             return
+        with suppress(AuditUnavailable):  # nothing is shown anyway, and the log must have its record
+            await self._taping.end(trail, None, refusal)
         record = replace(
             trail.event,
             kind=EventKind.REFUSED,
@@ -340,11 +364,17 @@ class Gate:
             refusal=refusal.reason,
             severity=refusal.severity,
             detail=str(refusal),
-            duration_us=(self._clock().boot_ns - started.boot_ns) // 1_000,
+            duration_us=self._duration_us(trail),
         )
         if isinstance(refusal, KnownValue):
             self._ports.count_withheld()
-        await self._audit.append(record)
+        _conclude(await self._audit.append(record), peer)
+
+
+def _conclude(recorded: Recorded, peer: Peer) -> None:
+    """Gives the caller its receipt: proof of the record, whatever becomes of the log afterwards."""
+    if recorded.receipt is not None:
+        peer.conclude(recorded.receipt)
 
 
 async def _to_its_end(finishing: Coroutine[object, object, bytes]) -> bytes:

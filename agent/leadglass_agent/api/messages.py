@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from leadglass.v1 import access_pb2, agent_pb2, common_pb2, inspect_pb2
+from leadglass.v1 import access_pb2, agent_pb2, audit_pb2, common_pb2, inspect_pb2
 from leadglass_agent.policy.model import Profile
 from leadglass_agent.redaction.escape import Visible
 from leadglass_agent.views.rows import (
@@ -27,6 +27,7 @@ from leadglass_agent.views.rows import (
 if TYPE_CHECKING:
     from leadglass_agent.access.accounts import Line
     from leadglass_agent.access.session import Session
+    from leadglass_agent.audit.receipt import Receipt
     from leadglass_agent.policy.model import Permission
     from leadglass_agent.sandbox.posture import Posture
 
@@ -247,3 +248,14 @@ def _ref(ref: ProcessRef) -> common_pb2.ProcessRef:
 
 def _text(text: Visible) -> common_pb2.VisibleText:
     return common_pb2.VisibleText(text=text.text, truncated=text.truncated)
+
+
+def receipt_message(receipt: Receipt) -> audit_pb2.Receipt:
+    """Makes the receipt that goes behind a reply."""
+    return audit_pb2.Receipt(
+        checkpoint=receipt.checkpoint,
+        verifier_key=receipt.verifier_key,
+        seq=receipt.seq,
+        leaf_hash=receipt.leaf_hash,
+        hashes=receipt.hashes,
+    )

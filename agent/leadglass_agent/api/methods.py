@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leadglass.v1 import access_pb2, agent_pb2, inspect_pb2
-from leadglass_agent.api import access, administration, inspect, itself, reveal, text
+from leadglass.v1 import access_pb2, agent_pb2, audit_pb2, inspect_pb2
+from leadglass_agent.api import access, administration, audit, inspect, itself, recordings, reveal, text
 from leadglass_agent.policy.model import Permission
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class Method:
 
     `needs` is the permission without which the call is refused; `widens` are the field groups that the answer holds
     only as far as policy permits them too. `deadline_seconds` is the server's own; a caller may ask for less. A call
-    that is answered by a stream may last `stream_seconds`, and each read for it `deadline_seconds`.
+    that is answered by a stream may last `stream_seconds`, and each read for it `deadline_seconds`. Without
+    `records_replies` a recording of the session tells that it was answered, and never what.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Method:
     deadline_seconds: float = 5.0
     stream_seconds: float = 0.0
     changes: bool = False
+    records_replies: bool = True
 
 
 METHODS: tuple[Method, ...] = (
@@ -104,6 +106,7 @@ METHODS: tuple[Method, ...] = (
         needs=Permission.ENV_REVEAL,
         question=reveal.reveal,
         changes=True,
+        records_replies=False,
     ),
     Method(
         "/leadglass.v1.AccessService/ListReviews",
@@ -124,9 +127,61 @@ METHODS: tuple[Method, ...] = (
         question=itself.get_self,
         in_session=False,
     ),
+    Method(
+        "/leadglass.v1.AuditService/GetCheckpoint",
+        needs=Permission.AUDIT_CHECKPOINT,
+        question=audit.get_checkpoint,
+        in_session=False,
+    ),
+    Method(
+        "/leadglass.v1.AuditService/GetInclusionProof",
+        needs=Permission.AUDIT_CHECKPOINT,
+        question=audit.get_inclusion_proof,
+        in_session=False,
+    ),
+    Method(
+        "/leadglass.v1.AuditService/GetConsistencyProof",
+        needs=Permission.AUDIT_CHECKPOINT,
+        question=audit.get_consistency_proof,
+        in_session=False,
+    ),
+    Method(
+        "/leadglass.v1.AuditService/ReadLog",
+        needs=Permission.AUDIT_READ,
+        question=audit.read_log,
+        in_session=False,
+        stream_seconds=600.0,
+    ),
+    Method(
+        "/leadglass.v1.AuditService/ListRecordings",
+        needs=Permission.RECORDINGS_LIST,
+        question=recordings.list_recordings,
+        in_session=False,
+    ),
+    Method(
+        "/leadglass.v1.AuditService/ReadRecording",
+        needs=Permission.RECORDINGS_READ,
+        question=recordings.read_recording,
+        in_session=False,
+        stream_seconds=600.0,
+    ),
+    Method(
+        "/leadglass.v1.AuditService/HoldRecording",
+        needs=Permission.RECORDINGS_HOLD,
+        question=recordings.hold_recording,
+        in_session=False,
+        changes=True,
+    ),
+    Method(
+        "/leadglass.v1.AuditService/ShredRecording",
+        needs=Permission.RECORDINGS_SHRED,
+        question=recordings.shred_recording,
+        in_session=False,
+        changes=True,
+    ),
 )
 
-_DESCRIPTORS = (inspect_pb2.DESCRIPTOR, access_pb2.DESCRIPTOR, agent_pb2.DESCRIPTOR)
+_DESCRIPTORS = (inspect_pb2.DESCRIPTOR, access_pb2.DESCRIPTOR, agent_pb2.DESCRIPTOR, audit_pb2.DESCRIPTOR)
 
 
 class MethodTableError(Exception):

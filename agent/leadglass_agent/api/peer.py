@@ -9,28 +9,53 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from leadglass_agent.audit.receipt import Receipt
+
 # Sends headers ahead of the reply.
 Announce: TypeAlias = Callable[[tuple[tuple[str, str], ...]], Awaitable[None]]
+# Keeps the call's receipt, to be sent behind the reply or the refusal.
+Conclude: TypeAlias = Callable[["Receipt"], None]
+
+_MAX_PROPERTY = 32
 
 
 async def _to_nobody(_headers: tuple[tuple[str, str], ...]) -> None:
     """Sends nothing, where no transport waits for headers."""
 
 
+def _for_nobody(_receipt: Receipt) -> None:
+    """Keeps nothing, where no transport waits for receipts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Authentication context, address, session metadata, the time left in seconds, and how headers are sent."""
+    """Authentication context, address, session metadata, the time left in seconds, and how the call's frame is sent."""
 
     auth: Mapping[str, Iterable[bytes]]
     address: str
     session_ids: tuple[str, ...]
     seconds_left: float | None
     announce: Announce = _to_nobody
+    conclude: Conclude = _for_nobody
 
     @property
     def host(self) -> str:
         """The address without its port, which changes with each connection."""
         return host_of(self.address)
+
+    @property
+    def tls_version(self) -> str | None:
+        """The version of TLS, such as TLSv1.3."""
+        return self._property("ssl_tls_version")
+
+    @property
+    def tls_group(self) -> str | None:
+        """The group of the key exchange, such as X25519MLKEM768."""
+        return self._property("ssl_negotiated_key_exchange_group")
+
+    def _property(self, key: str) -> str | None:
+        value = next(iter(self.auth.get(key, ())), b"")
+        return value[:_MAX_PROPERTY].decode("ascii", "replace") or None
 
 
 def host_of(address: str) -> str:

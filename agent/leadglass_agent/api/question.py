@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 
     from leadglass_agent.access.approvals import PodFacts
     from leadglass_agent.access.disclosure import Disclosure
+    from leadglass_agent.access.halt_reviews import HaltReviews
     from leadglass_agent.access.reveals import RevealBook
     from leadglass_agent.access.session import Session, SessionBook
     from leadglass_agent.api.journal_writer import JournalWriter
-    from leadglass_agent.audit.record import Event
+    from leadglass_agent.audit.record import Event, Fact, Ruling
+    from leadglass_agent.audit.view import LogView
     from leadglass_agent.clock import Instant
     from leadglass_agent.identity import Caller
     from leadglass_agent.policy.model import Permission, Policy, Profile
     from leadglass_agent.policy.scope import Scope
     from leadglass_agent.processes.live import Live
     from leadglass_agent.processes.reader_client import ReaderClient
+    from leadglass_agent.recordings.recorder import Recorder
     from leadglass_agent.redaction.findings import RuleId
     from leadglass_agent.views.rows import ProcessRef
 
@@ -48,6 +51,7 @@ class Ports:
     reader: ReaderClient
     sessions: SessionBook
     reveals: RevealBook
+    halt_reviews: HaltReviews
     disclosure: Disclosure
     journal: JournalWriter
     live: Live
@@ -59,6 +63,10 @@ class Ports:
     redaction_rules: frozenset[RuleId]
     count_redactions: Callable[[Mapping[str, int]], None]
     count_withheld: Callable[[], None]
+    count_decision: Callable[[str | None, Ruling, Reason | None], None]
+    check_sink: Callable[[], None]
+    audit_log: LogView
+    recordings: Recorder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,8 @@ class Reply:
 
     `own_words` are the caller's, from an earlier call; `running_text` is a file's text without what divides its lines
     in the message, for the search of what runs on over lines and messages. `names`, `paths` and `answers` (yes or no)
-    count for budgets, beside rows and bytes; `missing_paths` are those asked for that do not exist.
+    count for budgets, beside rows and bytes; `missing_paths` are those asked for that do not exist. `facts` say what
+    else was shown, in words of our own: arguments are masked, and an id looks like a token.
     """
 
     message: Message
@@ -112,6 +121,7 @@ class Reply:
     paths: frozenset[str] = frozenset()
     answers: int = 0
     missing_paths: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

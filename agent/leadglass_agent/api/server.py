@@ -14,6 +14,7 @@ from google.rpc.status_pb2 import Status as RichStatus
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
+from leadglass_agent.api.messages import receipt_message
 from leadglass_agent.api.peer import Peer
 from leadglass_agent.api.tls import HANDSHAKE_SECONDS
 from leadglass_agent.errors import InternalError, InvalidRequest, Refusal
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from leadglass_agent.api.gate import Gate
     from leadglass_agent.api.methods import Method
     from leadglass_agent.api.tls import ServerTls
-    from leadglass_agent.telemetry import Telemetry
+    from leadglass_agent.audit.receipt import Receipt
+    from leadglass_agent.telemetry.providers import Telemetry
 
 _SESSION_KEY = "leadglass-session"
+_RECEIPT_KEY = "leadglass-receipt-bin"
 _DOMAIN = "leadglass.dev"
 
 # Measured in the design (facts.md, "gRPC and TLS"): without these one client takes the server from all others.
@@ -80,21 +83,26 @@ class _Handlers(grpc.GenericRpcHandler):
 
     def _handler(self, name: str, method: Method | None) -> Handler:
         async def handle(_: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+            behind = _Behind()
             try:
-                return await self._gate.answer(name, method, lambda: _receive(context), _peer(context))
+                reply = await self._gate.answer(name, method, lambda: _receive(context), _peer(context, behind))
             except Refusal as refusal:
-                await _abort(context, refusal)
+                await _abort(context, refusal, behind)
                 raise AssertionError from None  # abort raises; this line tells mypy so
+            context.set_trailing_metadata(behind.metadata())
+            return reply
 
         return handle
 
     def _stream_handler(self, name: str, method: Method) -> StreamHandler:
         async def handle(_: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+            behind = _Behind()
             try:
                 # Writing waits until the caller takes messages: the gate reads no further meanwhile.
-                await self._gate.relay(name, method, lambda: _receive(context), context.write, _peer(context))
+                await self._gate.relay(name, method, lambda: _receive(context), context.write, _peer(context, behind))
             except Refusal as refusal:
-                await _abort(context, refusal)
+                await _abort(context, refusal, behind)
+            context.set_trailing_metadata(behind.metadata())
 
         return handle
 
@@ -161,13 +169,29 @@ def silence() -> None:
         logging.getLogger(name).propagate = False
 
 
-def _peer(context: grpc.aio.ServicerContext[bytes, bytes]) -> Peer:
+class _Behind:
+    """What goes to the caller behind the reply: the receipt of the call's last record."""
+
+    def __init__(self) -> None:
+        self._receipt: Receipt | None = None
+
+    def keep(self, receipt: Receipt) -> None:
+        """Takes the receipt."""
+        self._receipt = receipt
+
+    def metadata(self) -> tuple[tuple[str, bytes], ...]:
+        """Gives the trailing metadata."""
+        return () if self._receipt is None else ((_RECEIPT_KEY, receipt_message(self._receipt).SerializeToString()),)
+
+
+def _peer(context: grpc.aio.ServicerContext[bytes, bytes], behind: _Behind) -> Peer:
     return Peer(
         auth=context.auth_context(),
         address=context.peer(),
         session_ids=_session_ids(context),
         seconds_left=context.time_remaining(),
         announce=context.send_initial_metadata,
+        conclude=behind.keep,
     )
 
 
@@ -185,7 +209,7 @@ def _session_ids(context: grpc.aio.ServicerContext[bytes, bytes]) -> tuple[str, 
     return tuple(value for key, value in metadata if key == _SESSION_KEY and isinstance(value, str))
 
 
-async def _abort(context: grpc.aio.ServicerContext[bytes, bytes], refusal: Refusal) -> None:
+async def _abort(context: grpc.aio.ServicerContext[bytes, bytes], refusal: Refusal, behind: _Behind) -> None:
     """Ends a call with the refusal's fixed public text and stable reason; the private detail stays in the audit log."""
     code = grpc.StatusCode[refusal.status.name]
     info = ErrorInfo(reason=refusal.reason.value, domain=_DOMAIN)
@@ -194,5 +218,5 @@ async def _abort(context: grpc.aio.ServicerContext[bytes, bytes], refusal: Refus
     details = PackedMessage()
     details.Pack(info)
     rich = RichStatus(code=code.value[0], message=refusal.public, details=[details])
-    context.set_trailing_metadata((("grpc-status-details-bin", rich.SerializeToString()),))
+    context.set_trailing_metadata((("grpc-status-details-bin", rich.SerializeToString()), *behind.metadata()))
     await context.abort(code, refusal.public)

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Final
 import grpc
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from leadglass_agent.credentials import Credentials
 
 # grpc ends a handshake after this time: idle connections lock out new clients. It is how long a pin holds, too.
@@ -45,7 +47,8 @@ class _Offer:
 class ServerTls:
     """Makes the port's credentials, and replaces what they hold while it serves."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, foresee: Callable[[], None] = lambda: None) -> None:
+        self._foresee: Final = foresee  # called before handshakes of our own that fail on purpose
         self.shown_digest = credentials.digest
         self._initial: Final = _configuration(credentials)
         self._lock: Final = threading.Lock()
@@ -66,6 +69,7 @@ class ServerTls:
         Connections that stand keep what they have; it is the gate that asks for each call what is in force now.
         """
         started = time.monotonic()
+        self._foresee()
         try:
             async with asyncio.timeout(_GIVING_SECONDS):
                 self._keep(await _pin(address))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leadglass_agent.access.guard import Observation
+from leadglass_agent.access.halt_reviews import HaltSeen
 from leadglass_agent.access.session import SessionState
 from leadglass_agent.api.peer import host_of
 from leadglass_agent.audit.record import Event, EventKind
-from leadglass_agent.errors import Halted, Severity
+from leadglass_agent.errors import AuditUnavailable, Halted, Severity
 from leadglass_agent.policy.model import Permission, SpiffeId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from leadglass_agent.access.guard import Guard, Halt, HaltCause
-    from leadglass_agent.access.session import SessionBook
+    from leadglass_agent.access.halt_reviews import HaltReviews
+    from leadglass_agent.access.session import Session, SessionBook
     from leadglass_agent.api.audit_writer import AuditWriter
+    from leadglass_agent.api.journal_writer import JournalWriter
     from leadglass_agent.api.trail import Trail
     from leadglass_agent.clock import Instant
     from leadglass_agent.errors import Reason
@@ -27,12 +31,14 @@ _PATHS = frozenset({"path", "paths"})
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The guard with what it acts on: the sessions that it ends, the log that says so, and the counter of halts."""
+    """The guard with what it acts on: the sessions that it ends, the reviews that are owed then, log and counter."""
 
     guard: Guard
     sessions: SessionBook
     audit: AuditWriter
     count_halt: Callable[[HaltCause], None]
+    reviews: HaltReviews
+    journal: JournalWriter
 
     async def arrived(self, trail: Trail) -> None:
         """Records a caller, or a network of its, that this agent meets for the first time since its start."""
@@ -86,14 +92,35 @@ class Watch:
         if halt is None:
             return None
         # Before the record: an abuser whose writes fill the disk is halted all the same.
-        self.sessions.end_all_of(lambda session: session.caller == halt.caller, SessionState.HALTED, now)
+        ended = self.sessions.end_all_of(lambda session: session.caller == halt.caller, SessionState.HALTED, now)
         self.count_halt(halt.cause)
-        await self.audit.append(halt_event(halt, event, now))
+        review_id = await self._owe_review(halt, ended, now)
+        await self.audit.append(halt_event(halt, event, review_id, now))
         return halt
 
+    async def _owe_review(self, halt: Halt, ended: tuple[Session, ...], now: Instant) -> str:
+        """Notes that somebody has to look at the halt; gives the review's id, none if there are too many already."""
+        session = next((one for one in ended if one.session_id == halt.session_id), None)
+        owed = self.reviews.owe(
+            HaltSeen(
+                caller=halt.caller,
+                cause=halt.cause.value,
+                session_id=halt.session_id or "",
+                ticket="" if session is None else self.audit.mask(session.ticket),
+                reason="" if session is None else self.audit.mask(session.reason),
+            ),
+            now,
+        )
+        if owed is None:
+            return ""
+        # A disk that takes nothing keeps no halt from happening: the next thing that the journal writes is all of it.
+        with suppress(AuditUnavailable):
+            await self.journal.append((owed,))
+        return owed.review_id
 
-def halt_event(halt: Halt, call: Event, now: Instant) -> Event:
-    """Gives the record of a halt: what was seen, how much is allowed, and for how many seconds nothing more is."""
+
+def halt_event(halt: Halt, call: Event, review_id: str, now: Instant) -> Event:
+    """Gives the record of a halt: what was seen, how much is allowed, for how many seconds nothing more is."""
     return Event(
         kind=EventKind.HALTED,
         call_id=call.call_id,
@@ -109,5 +136,7 @@ def halt_event(halt: Halt, call: Event, now: Instant) -> Event:
             ("seen", halt.seen),
             ("allowed", halt.allowed),
             ("seconds", (halt.until_boot_ns - now.boot_ns) // 1_000_000_000),
+            ("review_owed", bool(review_id)),
+            *((("review_id", review_id),) if review_id else ()),
         ),
     )

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.audit.canonical import NotCanonical, NotJson, canonical, parse
@@ -48,6 +49,16 @@ class Fault(StrEnum):
     TORN_TAIL = "TORN_TAIL"
     EMPTY = "EMPTY"
     HEAD_MISSING = "HEAD_MISSING"
+    CHECKPOINT_MISMATCH = "CHECKPOINT_MISMATCH"
+    CHECKPOINT_MISSING = "CHECKPOINT_MISSING"
+    CHECKPOINT_SIGNATURE = "CHECKPOINT_SIGNATURE"
+    KEY_UNCERTIFIED = "KEY_UNCERTIFIED"
+    SEGMENT_MISMATCH = "SEGMENT_MISMATCH"
+    FRONTIER_UNVOUCHED = "FRONTIER_UNVOUCHED"
+    WITNESS_MISMATCH = "WITNESS_MISMATCH"
+    TAIL_CUT = "TAIL_CUT"
+    FORK = "FORK"
+    RECEIPT_INVALID = "RECEIPT_INVALID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,8 @@ class Record:
     call_id: str | None
     prev: str
     digest: str
+    boot_ns: int = 0
+    boot_id: str = ""
 
     @property
     def head(self) -> Head:
@@ -74,10 +87,14 @@ def append(head: Head, event: Event, instant: Instant) -> tuple[bytes, Head]:
     fields["seq"] = head.seq + 1
     fields["time"] = _rfc3339(instant.unix_ns)
     fields["boot_ns"] = instant.boot_ns
+    if instant.boot_id:
+        fields["boot_id"] = instant.boot_id
     fields["prev"] = head.digest
-    digest = _digest(canonical(fields))
-    fields["hash"] = digest
-    line = canonical(fields) + b"\n"
+    # Keys are sorted, so the hash has its place between two halves: the rest need not be written twice.
+    left = canonical({name: value for name, value in fields.items() if name < "hash"})[:-1]
+    right = canonical({name: value for name, value in fields.items() if name > "hash"})[1:]
+    digest = _digest(left + b"," + right)
+    line = b'%b,"hash":"%b",%b\n' % (left, digest.encode("ascii"), right)
     if len(line) > RECORD_BYTES:
         message = f"a record of {len(line)} bytes is longer than {RECORD_BYTES}"
         raise ValueError(message)
@@ -123,6 +140,7 @@ def _envelope(fields: dict[str, Json]) -> Record | None:
             "hash": str(digest),
         }:
             call_id = fields.get("call_id")
+            boot_id = fields.get("boot_id", "")
         case _:
             return None
     if (
@@ -131,9 +149,19 @@ def _envelope(fields: dict[str, Json]) -> Record | None:
         or not (_TIME.fullmatch(time) and _KIND.fullmatch(kind))
         or not (_DIGEST.fullmatch(prev) and _DIGEST.fullmatch(digest))
         or not (call_id is None or isinstance(call_id, str))
+        or not isinstance(boot_id, str)
     ):
         return None
-    return Record(seq=seq, time=time, kind=kind, call_id=call_id, prev=prev, digest=digest)
+    return Record(
+        seq=seq,
+        time=time,
+        kind=kind,
+        call_id=call_id,
+        prev=prev,
+        digest=digest,
+        boot_ns=boot_ns,
+        boot_id=boot_id,
+    )
 
 
 def _without_hash(line: bytes, fields: dict[str, Json], digest: str) -> bytes:
@@ -150,4 +178,9 @@ def _digest(covered: bytes) -> str:
 
 def _rfc3339(unix_ns: int) -> str:
     seconds, rest = divmod(unix_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
+    return f"{_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"

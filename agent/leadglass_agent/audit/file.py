@@ -63,7 +63,7 @@ def open_file(path: Path) -> LogFile:
 
 
 def read_tail(file: LogFile) -> Tail:
-    """Finds the end of the chain by reading 32 KiB at most, whatever the size of the log; raises AuditLogRefused."""
+    """Finds the end of the chain by reading 48 KiB at most, whatever the size of the log; raises AuditLogRefused."""
     size = os.fstat(file.fd).st_size
     start = max(0, size - _TAIL_BYTES)
     window = read_at(file, start, size)
@@ -99,15 +99,6 @@ def is_in_place(file: LogFile) -> bool:
     except FileNotFoundError:
         return False
     return (found.st_dev, found.st_ino) == (file.device, file.inode)
-
-
-def has_room(file: LogFile) -> bool:
-    """Says whether the file system is writable and has room for one more record of any size."""
-    space = os.fstatvfs(file.fd)
-    if space.f_flag & os.ST_RDONLY:
-        return False
-    # A file system without blocks (some network and FUSE ones) does not count them: only a write can tell.
-    return space.f_blocks == 0 or space.f_bavail * space.f_frsize >= RECORD_BYTES
 
 
 def _create(path: Path) -> int:

@@ -35,6 +35,18 @@ class EventKind(StrEnum):
     RELOAD_FAILED = "RELOAD_FAILED"
     REVEALED = "REVEALED"
     REVIEW_CLOSED = "REVIEW_CLOSED"
+    CHECKPOINT = "CHECKPOINT"
+    SEGMENT_STARTED = "SEGMENT_STARTED"
+    SEGMENT_DELETED = "SEGMENT_DELETED"
+    AUDIT_HALT = "AUDIT_HALT"
+    HANDSHAKES_FAILED = "HANDSHAKES_FAILED"
+    CLOCK_JUMPED = "CLOCK_JUMPED"
+    RECORDING_HELD = "RECORDING_HELD"
+    RECORDING_RELEASED = "RECORDING_RELEASED"
+    RECORDING_SHREDDED = "RECORDING_SHREDDED"
+    RECORDING_DELETED = "RECORDING_DELETED"
+    SINK_DOWN = "SINK_DOWN"
+    SINK_RECOVERED = "SINK_RECOVERED"
 
 
 class Ruling(StrEnum):
@@ -54,6 +66,8 @@ class Event:
     key_digest: str | None = None
     certificate_serial: str | None = None
     peer: str | None = None
+    tls_version: str | None = None
+    tls_group: str | None = None
     session_id: str | None = None
     ticket: str | None = None
     grants: tuple[str, ...] = ()
@@ -75,14 +89,23 @@ class Event:
     redaction: str | None = None
     redactions: tuple[tuple[str, int], ...] = ()
     duration_us: int | None = None
+    recording: str | None = None
+    origin: str | None = None
+    tree_size: int | None = None
+    root_hash: str | None = None
+    signature: str | None = None
+    frontier: tuple[str, ...] = ()
+    verifier_key: str | None = None
+    certificate: str | None = None
+    key_signature: str | None = None
     facts: tuple[Fact, ...] = ()
 
 
 # A record with its newline: small enough that the end of any log is found in two, large enough for all caps below.
-RECORD_BYTES: Final = 16_384
+RECORD_BYTES: Final = 24_576
 
-# seq, time, boot_ns, prev, hash, v with their names, commas and the braces: 301 bytes with 19-digit numbers.
-_ENVELOPE_BYTES: Final = 320
+# seq, time, boot_ns, boot_id, prev, hash, v with their names, commas and the braces: 350 bytes with 19-digit numbers.
+_ENVELOPE_BYTES: Final = 384
 
 # Caps in bytes of ASCII JSON, so that no choice of characters makes a record longer than RECORD_BYTES.
 _TEXT_CAPS: Final = {
@@ -91,6 +114,8 @@ _TEXT_CAPS: Final = {
     "key_digest": 128,  # sha256: and 64 digits
     "certificate_serial": 64,  # RFC 5280: 20 octets, 40 digits
     "peer": 128,  # ipv6:[...%zone]:port
+    "tls_version": 16,
+    "tls_group": 32,
     "session_id": 64,
     "ticket": 600,  # 100 characters that take six bytes each
     "reason_text": 3_000,  # 500 characters that take six bytes each
@@ -102,14 +127,24 @@ _TEXT_CAPS: Final = {
     "severity": 16,
     "redaction": 16,
     "detail": 1_024,
+    "recording": 64,  # SHA-256
+    "origin": 512,
+    "root_hash": 64,
+    "signature": 128,  # four bytes of the key's id and an Ed25519 signature, as base64
+    "verifier_key": 640,  # the origin, eight digits and a key
+    "certificate": 2_800,  # base64 of DER; one with a key of RSA 4096 takes 2,100
+    "key_signature": 700,  # RSA 4096
 }
-_NUMBERS: Final = ("target_pid", "target_start_ticks", "rows", "masked", "reply_bytes", "duration_us")
+_NUMBERS: Final = ("target_pid", "target_start_ticks", "rows", "masked", "reply_bytes", "duration_us", "tree_size")
 _NAME_CAP: Final = 64  # ids of rules and grants, names of arguments and facts; all our own or the policy's
 _NAMES_CAP: Final = 1_024
+_FRONTIER_CAP: Final = 2_800  # forty hashes: a log of a million million records
 _FACTS_CAP: Final = 2_048  # some forty facts of the boot posture
 _FACT_CAP: Final = 512
 _REDACTIONS_CAP: Final = 1_024  # some thirty rules; a text that holds more is no text to look at
 _ARGUMENT_CAP: Final = 1_024  # most paths; a longer one is cut, and `cut` says so
+_ALWAYS_ROOM: Final = 3_000  # however long the other fields are; a test holds it to that
+_LONGEST_CHARACTER: Final = 12  # bytes of ASCII JSON: two surrogates; and more than the quotes and commas of a text
 _OMITTED_BYTES: Final = 64  # "cut":["arguments"] and "arguments_omitted":NNNNN when they come last
 
 
@@ -131,23 +166,25 @@ def body(event: Event) -> dict[str, Json]:
         if isinstance(number, int):
             fields[name] = number
     lists: dict[str, Json] = {
-        "rules": _names("rules", event.rules, cut),
-        "grants": _names("grants", event.grants, cut),
+        "rules": _names("rules", event.rules, cut, _NAMES_CAP),
+        "grants": _names("grants", event.grants, cut, _NAMES_CAP),
+        "frontier": _names("frontier", event.frontier, cut, _FRONTIER_CAP),
         "redactions": _redactions(event.redactions, cut),
         "facts": _facts(event.facts, cut),
     }
     fields |= {name: made for name, made in lists.items() if made}
     if event.arguments:
-        room = RECORD_BYTES - _ENVELOPE_BYTES - _OMITTED_BYTES - len(canonical(fields | {"cut": list(cut)}))
+        room = _ALWAYS_ROOM
+        if sum(len(name) + len(text) + 1 for name, text in event.arguments) * _LONGEST_CHARACTER > room:
+            room = RECORD_BYTES - _ENVELOPE_BYTES - _OMITTED_BYTES - len(canonical(fields | {"cut": list(cut)}))
         _add_arguments(fields, event.arguments, room, cut)
     if cut:
         fields["cut"] = list(cut)
     return fields
 
 
-def _names(field: str, names: tuple[str, ...], cut: list[str]) -> list[Json]:
+def _names(field: str, names: tuple[str, ...], cut: list[str], left: int) -> list[Json]:
     kept: list[Json] = []
-    left = _NAMES_CAP
     for name in names:
         text, was_cut = shown(name, _NAME_CAP)
         left -= json_bytes(text) + 3

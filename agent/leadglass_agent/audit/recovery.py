@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.audit.file import read_at
-from leadglass_agent.audit.record import Event, EventKind
+from leadglass_agent.audit.record import RECORD_BYTES, Event, EventKind
+from leadglass_agent.audit.reserve import NoRoom
 
 if TYPE_CHECKING:
     from leadglass_agent.audit.chain import Head
     from leadglass_agent.audit.file import LogFile
     from leadglass_agent.audit.record import Fact
+    from leadglass_agent.audit.reserve import Reserve
+    from leadglass_agent.audit.tree import Frontier
     from leadglass_agent.clock import Instant
+
+_NO_ROOM: Final = "NO_ROOM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class Writing:
     file: LogFile
     head: Head
     size: int
+    first_seq: int  # of the file's first record; of its next one while it is empty
+    frontier: Frontier
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Broken:
     since: Instant
     refused: int
     last: Writing  # its descriptor is closed
-    attempt: bytes  # the line that failed: whatever of it reached the disk was never acknowledged
+    attempt: bytes  # the lines that failed: whatever of it reached the disk was never acknowledged
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,38 @@ class Cuts:
         return Cuts(self.pieces + 1, self.size + len(piece), sha256)
 
 
-def no_cuts() -> Cuts:
-    """Returns no cuts."""
+class Repairs:
+    """Cuts unacknowledged ends off, and remembers them until a record of them is durable."""
+
+    def __init__(self, reserve: Reserve) -> None:
+        self._reserve = reserve
+        self._cuts = _no_cuts()
+
+    def need_room(self, file: LogFile) -> None:
+        """Makes sure of room for a record of any size; raises NoRoom or OSError."""
+        try:
+            self._reserve.ensure(file, os.fstat(file.fd).st_size, RECORD_BYTES)
+        except NoRoom:
+            raise NoRoom(_NO_ROOM) from None
+
+    def cut(self, file: LogFile, end: int, rest: bytes) -> None:
+        """Cuts `rest` off; raises NoRoom or OSError."""
+        if rest:
+            self.need_room(file)  # else the cut would be made and its record could not be written
+            os.ftruncate(file.fd, end)
+            self._reserve.forget()
+            self._cuts = self._cuts.plus(rest)
+
+    def events(self) -> tuple[Event, ...]:
+        """Gives the record of what was cut off, if anything was."""
+        return (_repaired(self._cuts),) if self._cuts.pieces else ()
+
+    def recorded(self) -> None:
+        """Takes note that this record is durable."""
+        self._cuts = _no_cuts()
+
+
+def _no_cuts() -> Cuts:
     return Cuts(pieces=0, size=0, sha256=hashlib.sha256())
 
 
@@ -80,8 +117,7 @@ def next_head(acknowledged: Head, found: Head) -> Head:
     return found if found.seq > acknowledged.seq else acknowledged
 
 
-def repaired(cuts: Cuts) -> Event:
-    """Returns the record of what was cut off."""
+def _repaired(cuts: Cuts) -> Event:
     return Event(
         kind=EventKind.TAIL_REPAIRED,
         facts=(("bytes", cuts.size), ("pieces", cuts.pieces), ("sha256", cuts.sha256.hexdigest())),

@@ -1,101 +1,77 @@
-"""Checks a whole log as a stream: every record, its place in the chain, and the first thing that does not fit."""
+"""Checks a whole log as a stream: records, chain, tree, signatures, witnesses; finds the first thing that is wrong.
+
+What it needs are public keys, and what others kept: no agent, no network, no secret.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO
 
-from leadglass_agent.audit.chain import GENESIS, Fault, Head, Record, follows, read_line
+from leadglass_agent.audit.answers import Answers
+from leadglass_agent.audit.chain import GENESIS, Fault, Record, follows, read_line
+from leadglass_agent.audit.comparison import Comparison
 from leadglass_agent.audit.record import RECORD_BYTES, EventKind
+from leadglass_agent.audit.signatures import Signatures, begin_later
+from leadglass_agent.audit.tree import EMPTY, Frontier, leaf_hash
+from leadglass_agent.audit.verdict import FirstFault, Suspects, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-# Calls under way at one moment. An agent has far fewer; beyond it the oldest counts as never answered.
-_OPEN_CALLS: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class FirstFault:
-    """The first thing that does not fit: what, and where; `line` counts from 1, `offset` is its first byte."""
-
-    fault: Fault
-    line: int
-    offset: int
+    from leadglass_agent.audit.witnesses import Witnesses
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was found up to the first fault, or to the end.
+def verify(
+    stream: BinaryIO,
+    *,
+    expect_head: str | None = None,
+    witnesses: Witnesses | None = None,
+    authorities_pem: bytes | None = None,
+) -> Verdict:
+    """Verifies a log that lies in one stream; see verify_segments."""
+    return verify_segments([stream], expect_head=expect_head, witnesses=witnesses, authorities_pem=authorities_pem)
 
-    A chain by itself cannot show that records were cut off its end: keep `head` elsewhere and ask for it next time.
+
+def verify_segments(
+    streams: Iterable[BinaryIO],
+    *,
+    expect_head: str | None = None,
+    witnesses: Witnesses | None = None,
+    authorities_pem: bytes | None = None,
+) -> Verdict:
+    """Verifies the log whose segments are in the streams, in order, of any size and content, in bounded memory.
+
+    `expect_head` is the hash of a record that must be in the log: a head that was noted earlier. With authorities, the
+    log's keys must be certified by what they stand behind. Raises only what reading raises.
     """
-
-    records: int
-    first_seq: int | None
-    first_time: str | None
-    last_seq: int | None
-    last_time: str | None
-    head: Head
-    fault: FirstFault | None
-    intents_unanswered: int
-    outcomes_without_intent: int
-    expected_head_seq: int | None
-
-    @property
-    def intact(self) -> bool:
-        """Whether everything fits."""
-        return self.fault is None
-
-
-def verify(stream: BinaryIO, *, after: Head = GENESIS, expect_head: str | None = None) -> Verdict:
-    """Verifies the log in the stream, of any size and content, in bounded memory; raises only what reading raises.
-
-    `after` is the head of the log before, if this one continues it. `expect_head` is the hash of a record that must be
-    in the log: a head that was noted earlier, which shows that nothing up to it is missing.
-    """
-    calls = _Calls()
-    head = after
-    first: Record | None = None
-    last: Record | None = None
-    expected_seq: int | None = None
-    fault: FirstFault | None = None
-    count = line = offset = 0
-    for text in _lines(stream):
-        line += 1
-        read = _read(text)
-        problem = read if isinstance(read, Fault) else follows(head, read)
-        if isinstance(read, Fault) or problem is not None:
-            fault = None if problem is None else FirstFault(problem, line, offset)
+    reading = _Reading(expect_head, witnesses, authorities_pem)
+    for line in _lines(streams):
+        if not reading.take(line):
             break
-        first, last, head = first or read, read, read.head
-        calls.note(read)
-        if read.digest == expect_head:
-            expected_seq = read.seq
-        count += 1
-        offset += len(text)
-    if fault is None and count == 0:
-        fault = FirstFault(Fault.EMPTY, 1, 0)
-    if fault is None and expect_head is not None and expected_seq is None:
-        fault = FirstFault(Fault.HEAD_MISSING, line + 1, offset)
-    return Verdict(
-        records=count,
-        first_seq=first.seq if first else None,
-        first_time=first.time if first else None,
-        last_seq=last.seq if last else None,
-        last_time=last.time if last else None,
-        head=head,
-        fault=fault,
-        intents_unanswered=calls.unanswered,
-        outcomes_without_intent=calls.without_intent,
-        expected_head_seq=expected_seq,
-    )
+    else:
+        reading.end()
+    return reading.verdict()
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Yields lines with their newline; of one that is too long only the first RECORD_BYTES + 1 bytes."""
-    while text := stream.readline(RECORD_BYTES + 1):
-        yield text
+class _Line:
+    """A line with its newline, and where it stands; of one that is too long only the first RECORD_BYTES + 1 bytes."""
+
+    __slots__ = ("number", "offset", "stream", "text")
+
+    def __init__(self, text: bytes, number: int, offset: int, stream: int) -> None:
+        self.text = text
+        self.number = number
+        self.offset = offset
+        self.stream = stream
+
+
+def _lines(streams: Iterable[BinaryIO]) -> Iterator[_Line]:
+    for index, stream in enumerate(streams):
+        number = offset = 0
+        while text := stream.readline(RECORD_BYTES + 1):
+            number += 1
+            yield _Line(text, number, offset, index)
+            offset += len(text)
 
 
 def _read(text: bytes) -> Record | Fault:
@@ -104,30 +80,114 @@ def _read(text: bytes) -> Record | Fault:
     return Fault.TOO_LONG if len(text) > RECORD_BYTES else Fault.TORN_TAIL
 
 
-class _Calls:
-    """Pairs each intent with the outcome or refusal of its call."""
+class _Reading:
+    """What is known after the lines so far."""
 
-    def __init__(self) -> None:
-        self._open: dict[str, None] = {}  # in the order of the intents
-        self._given_up = 0
-        self.without_intent = 0
+    def __init__(self, expect_head: str | None, witnesses: Witnesses | None, authorities_pem: bytes | None) -> None:
+        self._expect_head = expect_head
+        self._signatures = Signatures(authorities_pem)
+        self._comparison = Comparison(witnesses)
+        self._answers = Answers()
+        self._head = GENESIS
+        self._tree: Frontier = EMPTY
+        self._first: Record | None = None
+        self._last: Record | None = None
+        self._expected_seq: int | None = None
+        self._is_vouched = True
+        self._count = 0
+        self._next = FirstFault(Fault.EMPTY, 1, 0)  # where the next line would stand
+        self._start = FirstFault(Fault.EMPTY, 1, 0)
+        self._fault: FirstFault | None = None
+        self._suspects: Suspects | None = None
 
-    def note(self, record: Record) -> None:
-        """Takes the next record of the log."""
-        if record.kind == EventKind.INTENT:
-            self._given_up += record.call_id is None or record.call_id in self._open
-            if record.call_id is not None:
-                self._open[record.call_id] = None
-            if len(self._open) > _OPEN_CALLS:
-                self._open.pop(next(iter(self._open)))
-                self._given_up += 1
-        elif record.kind in {EventKind.OUTCOME, EventKind.REFUSED}:
-            if record.call_id in self._open:
-                del self._open[record.call_id]
-            elif record.kind == EventKind.OUTCOME:
-                self.without_intent += 1
+    def take(self, line: _Line) -> bool:
+        """Takes the next line; gives whether it fits."""
+        self._next = FirstFault(Fault.EMPTY, line.number, line.offset, line.stream)
+        read = _read(line.text)
+        if isinstance(read, Fault):
+            seq = self._head.seq + 1
+            if read is Fault.TORN_TAIL and self._comparison.saw(seq):  # a crash tears nothing that was answered for
+                return self._bad(Fault.TAIL_CUT, Suspects(self._comparison.agreed_to + 1, seq))
+            return self._bad(read, Suspects(seq, seq))
+        text = line.text[:-1]
+        if self._first is None and read.seq > 1:
+            begun = begin_later(read, text)
+            if begun is None and read.kind == EventKind.SEGMENT_STARTED:
+                return self._bad(Fault.SEGMENT_MISMATCH, Suspects(read.seq, read.seq))
+            if begun is not None:
+                self._head, self._tree = begun
+                self._is_vouched = False
+        found = self._misfit(read, text)
+        if found is not None:
+            return self._bad(*found)
+        self._first, self._last, self._head = self._first or read, read, read.head
+        self._answers.note(read)
+        self._count += 1
+        self._next = FirstFault(Fault.EMPTY, line.number + 1, line.offset + len(line.text), line.stream)
+        return True
 
-    @property
-    def unanswered(self) -> int:
-        """Number of intents without an outcome or refusal so far."""
-        return self._given_up + len(self._open)
+    def end(self) -> None:
+        """Takes it that no line follows."""
+        last = self._head.seq
+        if self._first is None:
+            self._bad(Fault.EMPTY, Suspects(1, 1))
+        elif self._expect_head is not None and self._expected_seq is None:
+            self._bad(Fault.HEAD_MISSING, None)
+        elif (missed := self._comparison.end(last)) is not None:
+            self._bad(*missed)
+        elif not self._is_vouched:
+            self._next = self._start
+            self._bad(Fault.FRONTIER_UNVOUCHED, Suspects(self._first.seq, last))
+
+    def verdict(self) -> Verdict:
+        """Sums up."""
+        first, last = self._first, self._last
+        return Verdict(
+            records=self._count,
+            first_seq=first.seq if first else None,
+            first_time=first.time if first else None,
+            last_seq=last.seq if last else None,
+            last_time=last.time if last else None,
+            head=self._head,
+            root=self._tree.root().hex(),
+            fault=self._fault,
+            suspects=self._suspects,
+            intents_unanswered=self._answers.unanswered,
+            outcomes_without_intent=self._answers.without_intent,
+            expected_head_seq=self._expected_seq,
+            signed=self._signatures.found(),
+            witnessed=self._comparison.found(),
+        )
+
+    def _misfit(self, read: Record, text: bytes) -> tuple[Fault, Suspects | None] | None:
+        """Says what does not fit of a record that is whole in itself; else the tree has it."""
+        since = max(self._comparison.agreed_to, self._signatures.signed_to) + 1
+        fault = follows(self._head, read)
+        if fault is Fault.SEQ_GAP:
+            # A beginning for which nobody stands may itself be what is wrong.
+            return fault, Suspects(self._head.seq + 1 if self._is_vouched else 1, self._head.seq + 1)
+        fault = fault or self._signatures.note(read, text, self._tree)
+        if fault is not None:
+            return fault, Suspects(min(since, read.seq), read.seq)
+        comparison, before = self._comparison, self._tree
+        if self._signatures.origin is not None:
+            comparison.is_of(self._signatures.origin)
+        misfit = comparison.begins(before) if self._first is None and before.size else None
+        leaf = leaf_hash(text)
+        after = before.plus(leaf)
+        misfit = misfit or comparison.note(read.seq, leaf, after, self._signatures.keys)
+        if misfit is not None:
+            return misfit
+        self._tree = after
+        if self._expect_head in {read.digest, read.prev} and self._expect_head is not None:
+            self._expected_seq = read.seq - (read.prev == self._expect_head)
+            comparison.agree(self._expected_seq)
+            self._is_vouched = self._is_vouched or read.digest == self._expect_head
+        self._is_vouched = self._is_vouched or comparison.agreements > 0 or self._signatures.signed_to > 0
+        return None
+
+    def _bad(self, fault: Fault, suspects: Suspects | None) -> bool:
+        at = self._next
+        self._fault = FirstFault(fault, at.line, at.offset, at.stream)
+        self._suspects = suspects
+        return False

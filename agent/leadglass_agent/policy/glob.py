@@ -59,6 +59,7 @@ def is_canonical(path: str) -> bool:
     return path == "/" or not any(segment in {"", ".", ".."} for segment in path[1:].split("/"))
 
 
+@lru_cache(maxsize=8192)
 def matches_name(pattern: str, name: str) -> bool:
     """Says whether the whole of `name` fits; a slash in it is a character like any other."""
     return len(name) <= MAX_TEXT and _fits(_pieces(pattern), name)

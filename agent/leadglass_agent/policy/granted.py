@@ -22,6 +22,12 @@ GRANTLESS: Final = frozenset(
         Permission.SESSIONS_END,
         Permission.REVIEWS_LIST,
         Permission.REVIEWS_CLOSE,
+        Permission.AUDIT_CHECKPOINT,
+        Permission.AUDIT_READ,
+        Permission.RECORDINGS_LIST,
+        Permission.RECORDINGS_READ,
+        Permission.RECORDINGS_HOLD,
+        Permission.RECORDINGS_SHRED,
     }
 )
 

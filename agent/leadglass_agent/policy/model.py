@@ -34,6 +34,12 @@ class Permission(StrEnum):
     GRANTS_APPROVE = "grants.approve"
     REVIEWS_LIST = "reviews.list"
     REVIEWS_CLOSE = "reviews.close"
+    AUDIT_CHECKPOINT = "audit.checkpoint"
+    AUDIT_READ = "audit.read"
+    RECORDINGS_LIST = "recordings.list"
+    RECORDINGS_READ = "recordings.read"
+    RECORDINGS_HOLD = "recordings.hold"
+    RECORDINGS_SHRED = "recordings.shred"
 
 
 class Effect(StrEnum):

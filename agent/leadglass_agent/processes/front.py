@@ -4,89 +4,80 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leadglass_agent import clock
-from leadglass_agent.access.accounts import Spent
-from leadglass_agent.access.approvals import PodFacts
-from leadglass_agent.access.disclosure import Disclosure
 from leadglass_agent.access.guard import Guard
-from leadglass_agent.access.journal import Journal, JournalRefused, journal_path
 from leadglass_agent.access.refusals import RefusalLedger
-from leadglass_agent.access.reveals import RevealBook
-from leadglass_agent.access.session import SessionBook
 from leadglass_agent.api.admission import Admission
 from leadglass_agent.api.audit_writer import AuditWriter
 from leadglass_agent.api.disclosing import Disclosing
 from leadglass_agent.api.gate import Controls, Gate
-from leadglass_agent.api.journal_writer import JournalWriter
 from leadglass_agent.api.methods import method_table
 from leadglass_agent.api.question import AgentFacts, Ports
 from leadglass_agent.api.server import HealthServer, api_server, silence
+from leadglass_agent.api.taping import Taping
 from leadglass_agent.api.tls import ServerTls
 from leadglass_agent.api.watch import Watch
 from leadglass_agent.audit.log import AuditLog
+from leadglass_agent.audit.previous_stop import previous_stop
 from leadglass_agent.audit.record import Event, EventKind
 from leadglass_agent.errors import AuditUnavailable, Refusal
-from leadglass_agent.mounted_files import FilesUnread, read_set
+from leadglass_agent.processes.books import open_books
+from leadglass_agent.processes.boot_record import boot_record, origin_base
+from leadglass_agent.processes.exports import open_exports
+from leadglass_agent.processes.keeping import Keeping
 from leadglass_agent.processes.live import read_live
 from leadglass_agent.processes.memory import settle
 from leadglass_agent.processes.messages import AgentAnswer, AgentRequest
+from leadglass_agent.processes.pod_facts import pod_facts
 from leadglass_agent.processes.reader_client import ReaderClient
+from leadglass_agent.processes.recording import open_recorder
 from leadglass_agent.processes.reload import Reloader, keep_current
-from leadglass_agent.processes.upkeep import Upkeep, flood_event
+from leadglass_agent.processes.upkeep import Upkeep, flood_event, handshakes_event
 from leadglass_agent.sandbox.posture import Posture, Role, read_posture
 from leadglass_agent.start import StartRefused
-from leadglass_agent.telemetry import Telemetry
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Iterable
 
-    from leadglass_agent.access.journal import Entry
+    import grpc.aio
+
     from leadglass_agent.config import Config
     from leadglass_agent.policy.model import Policy
-    from leadglass_agent.processes.live import Live
+    from leadglass_agent.processes.handshakes import HandshakeLedger
+    from leadglass_agent.telemetry.providers import Telemetry
     from leadglass_agent.views.redactors import Redactors
 
 _START_SECONDS = 10.0
 _GRACE_SECONDS = 2.0
-_ID_BYTES = 24
-_MAX_POD_FACT = 256
+_MEBIBYTE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _Books:
-    """What is remembered of access; the journal keeps what must outlive a restart."""
-
-    sessions: SessionBook
-    reveals: RevealBook
-    disclosure: Disclosure
-    journal: JournalWriter
-    is_new: bool
-
-
-async def serve(config: Config, policy: Policy, redactors: Redactors, channel: socket.socket) -> int:
+async def serve(
+    config: Config, policy: Policy, redactors: Redactors, channel: socket.socket, handshakes: HandshakeLedger
+) -> int:
     """Serves until SIGTERM (exit 0) or until the reader is gone (exit 1).
 
     Raises StartRefused, AuditLogRefused or AuditUnavailable before it has listened.
     """
     silence()
-    table = method_table()
     live = read_live(config, policy)
-    pod = _pod(config, live)
+    pod = pod_facts(config, live.credentials.agent_id)
     facts = AgentFacts(
         version=version("leadglass"), agent_id=live.credentials.agent_id, start_unix_ns=clock.now().unix_ns
     )
-    audit = AuditWriter(AuditLog.open(Path(config.audit.path), clock.now), redactors.balanced)
-    books = await _open_books(Path(config.audit.path))
-    telemetry = Telemetry(config.telemetry.exporter, facts.version)
+    log = _open_log(config, facts)
+    before = previous_stop(log.last_time, clock.now())
+    audit = AuditWriter(log, redactors.balanced)
+    books = await open_books(Path(config.audit.path), open_recorder(config.recordings, facts, audit.mask))
+    exports = open_exports(config, facts.version, pod, live, audit, clock.now)
+    telemetry = exports.telemetry
     guard, refusals = Guard(), RefusalLedger()
     reader = await ReaderClient.connect(channel)
     stop = asyncio.Event()
@@ -95,6 +86,7 @@ async def serve(config: Config, policy: Policy, redactors: Redactors, channel: s
         reader=reader,
         sessions=books.sessions,
         reveals=books.reveals,
+        halt_reviews=books.halt_reviews,
         disclosure=books.disclosure,
         journal=books.journal,
         live=live,
@@ -104,24 +96,32 @@ async def serve(config: Config, policy: Policy, redactors: Redactors, channel: s
         audit_writable=lambda: audit.writable,
         mask_words=audit.mask,
         redaction_rules=redactors.rule_ids,
-        count_redactions=telemetry.count_redactions,
-        count_withheld=telemetry.count_withheld,
+        count_redactions=telemetry.metrics.count_redactions,
+        count_withheld=telemetry.metrics.count_withheld,
+        count_decision=telemetry.metrics.count_decision,
+        check_sink=exports.check,
+        recordings=books.recordings,
+        audit_log=audit.view,
     )
     controls = Controls(
         admission=Admission(live, books.sessions, guard, pod, config.trust_domain),
-        watch=Watch(guard, books.sessions, audit, telemetry.count_halt),
+        watch=Watch(guard, books.sessions, audit, telemetry.metrics.count_halt, books.halt_reviews, books.journal),
         disclosing=Disclosing(books.disclosure, books.journal),
+        taping=Taping(books.recordings, clock.now),
     )
     gate = Gate(ports=ports, controls=controls, audit=audit, clock=clock.now, refusals=refusals)
-    tls = ServerTls(live.credentials)
-    try:
-        server, port = api_server(gate, table, tls, telemetry, config.listen)
-        health = HealthServer(config.health_listen)
-    except (RuntimeError, ValueError) as error:
-        message = f"cannot listen on {config.listen} and {config.health_listen}: {error}"
-        raise StartRefused(message) from None
+    tls = ServerTls(live.credentials, lambda: handshakes.foresee(clock.now().boot_ns))
+    server, port, health = _bind(gate, tls, telemetry, config)
     listening = asyncio.create_task(reader.run())
-    await audit.append(_started(policy, facts, pod, await _postures(reader), journal_is_new=books.is_new))
+    postures = await _postures(reader)
+    further = (
+        ("journal_is_new", books.is_new),
+        ("is_recording", books.recordings is not None),
+        *before.facts(),
+    )
+    started = boot_record(policy, facts, pod, postures, further, live.credentials, log.signer.verifier_key)
+    await _record(audit, (started, *before.events()))
+    exports.start(postures)
     await server.start()
     await health.start()
     upkeep = Upkeep(
@@ -131,19 +131,29 @@ async def serve(config: Config, policy: Policy, redactors: Redactors, channel: s
         disclosure=books.disclosure,
         guard=guard,
         refusals=refusals,
+        handshakes=handshakes,
         reader=reader,
         health=health,
         stop=stop,
         pod=pod,
         telemetry=telemetry,
+        exports=exports,
+        reveals=books.reveals,
+        halt_reviews=books.halt_reviews,
+        keeping=Keeping(
+            audit=audit,
+            audit_path=Path(config.audit.path),
+            retention_days=config.audit.retention_days,
+            sink_seq=exports.sink_seq,
+            recordings=books.recordings,
+        ),
     )
     watching = asyncio.create_task(upkeep.run())
     address = f"{config.listen.rpartition(':')[0]}:{port}"
-    reloading = asyncio.create_task(
-        keep_current(live, Reloader(config, live), tls, address, clock.now, upkeep.reloaded)
-    )
+    reloader = Reloader(config, live)
+    reloading = asyncio.create_task(keep_current(live, reloader, tls, address, clock.now, upkeep.reloaded))
     settle()
-    _announce(config, port, health.port)
+    _announce(config, port, health.port, exports.page_address)
     await _first(stop.wait(), reader.lost.wait(), watching, reloading)
     cause = "SIGTERM" if stop.is_set() else "READER_LOST" if reader.lost.is_set() else "WATCH_FAILED"
     await health.tell(serving=False)
@@ -152,52 +162,42 @@ async def serve(config: Config, policy: Policy, redactors: Redactors, channel: s
         task.cancel()
     await tls.close()
     await health.stop()
-    digest = live.policy.digest
-    with suppress(AuditUnavailable):
-        for flood in refusals.close():
-            await audit.append(flood_event(flood))
-        await audit.append(Event(kind=EventKind.AGENT_STOPPED, policy_digest=digest, facts=(("cause", cause),)))
-    books.journal.close()
-    audit.close()
-    telemetry.close()
+    failed = handshakes.close()
+    stopped = Event(kind=EventKind.AGENT_STOPPED, policy_digest=live.policy.digest, facts=(("cause", cause),))
+    with suppress(AuditUnavailable):  # a log that cannot be written does not hold the end up
+        await _record(audit, map(flood_event, refusals.close()))
+        await _record(audit, (handshakes_event(failed), stopped) if failed else (stopped,))
+    for part in (books, audit, exports):
+        part.close()
     return 0 if stop.is_set() else 1
 
 
-def _pod(config: Config, live: Live) -> PodFacts:
-    """Gives what grants may name this pod by; the file of a downward API volume tells its uid."""
-    uid = config.pod.uid
-    if config.pod.uid_file:
-        try:
-            uid = read_set((config.pod.uid_file,), _MAX_POD_FACT).contents[0].decode("ascii").strip()
-        except (FilesUnread, ValueError) as error:
-            raise StartRefused(str(error)) from None
-    return PodFacts(
-        spiffe_id=live.credentials.agent_id,
-        namespace=config.pod.namespace,
-        workload=config.pod.workload,
-        uid=uid,
-        tier=config.tier,
-    )
+async def _record(audit: AuditWriter, events: Iterable[Event]) -> None:
+    """Writes records one after the other; raises AuditUnavailable."""
+    for event in events:
+        await audit.append(event)
 
 
-async def _open_books(audit_path: Path) -> _Books:
-    """Opens the journal and takes back what it holds; raises StartRefused or AuditUnavailable."""
+def _bind(
+    gate: Gate, tls: ServerTls, telemetry: Telemetry, config: Config
+) -> tuple[grpc.aio.Server, int, HealthServer]:
+    """Binds both servers, and gives the port of the API; raises StartRefused or MethodTableError."""
     try:
-        opened = Journal.open(journal_path(audit_path))
-    except JournalRefused as error:
-        raise StartRefused(str(error)) from None
-    sessions = SessionBook(lambda: secrets.token_urlsafe(_ID_BYTES))
-    reveals = RevealBook(lambda: secrets.token_urlsafe(_ID_BYTES))
-    disclosure = Disclosure()
-    disclosure.restore(entry for entry in opened.entries if isinstance(entry, Spent))
-    reveals.restore(entry for entry in opened.entries if not isinstance(entry, Spent))
+        server, port = api_server(gate, method_table(), tls, telemetry, config.listen)
+        return server, port, HealthServer(config.health_listen)
+    except (RuntimeError, ValueError) as error:
+        message = f"cannot listen on {config.listen} and {config.health_listen}: {error}"
+        raise StartRefused(message) from None
 
-    def snapshot() -> Iterable[Entry]:
-        return (*disclosure.snapshot(), *reveals.snapshot())
 
-    journal = JournalWriter(opened.journal, snapshot)
-    await journal.compact()
-    return _Books(sessions, reveals, disclosure, journal, opened.is_new)
+def _open_log(config: Config, facts: AgentFacts) -> AuditLog:
+    """Opens the audit log; raises AuditLogRefused."""
+    return AuditLog.open(
+        Path(config.audit.path),
+        clock.now,
+        origin_base=origin_base(facts.agent_id),
+        segment_bytes=config.audit.segment_mebibytes * _MEBIBYTE,
+    )
 
 
 async def _first(*waits: Awaitable[object]) -> None:
@@ -221,35 +221,10 @@ async def _postures(reader: ReaderClient) -> tuple[Posture, ...]:
     return (read_posture(Role.FRONT), *answer.postures)
 
 
-def _started(
-    policy: Policy, facts: AgentFacts, pod: PodFacts, postures: tuple[Posture, ...], *, journal_is_new: bool
-) -> Event:
-    """Gives the boot record: what runs, under which policy, and what the kernel grants it."""
-    described: list[tuple[str, str | int | bool]] = [
-        ("version", facts.version),
-        ("agent_id", facts.agent_id),
-        ("policy_name", policy.name),
-        ("tier", pod.tier.value),
-        # Then nothing is known any more of what grants have spent.
-        ("journal_is_new", journal_is_new),
-    ]
-    for posture in postures:
-        role = posture.role.value.lower()
-        described += [
-            (f"{role}.pid", posture.pid),
-            (f"{role}.uid", posture.uid),
-            (f"{role}.gid", posture.gid),
-            (f"{role}.effective_capabilities", f"{posture.effective_capabilities:x}"),
-            (f"{role}.no_new_privs", posture.no_new_privs),
-            (f"{role}.dumpable", posture.dumpable),
-            (f"{role}.sandbox_level", posture.sandbox_level.value),
-        ]
-    return Event(kind=EventKind.AGENT_STARTED, policy_digest=policy.digest, facts=tuple(described))
-
-
-def _announce(config: Config, port: int, health_port: int) -> None:
+def _announce(config: Config, port: int, health_port: int, page: str) -> None:
     """Prints the one line that tells where the agent listens; port 0 in the configuration makes it needed."""
     line = {
+        **({"metrics": page} if page else {}),
         "event": "listening",
         "address": f"{config.listen.rpartition(':')[0]}:{port}",
         "health": f"{config.health_listen.rpartition(':')[0]}:{health_port}",

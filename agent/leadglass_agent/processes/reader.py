@@ -153,7 +153,7 @@ class Reader:
                 return EnvironmentAnswer(
                     list_environment(
                         self._proc,
-                        self._redactor,
+                        self._redactors.variables,
                         request.process,
                         request.names,
                         request.scope_presence,

@@ -9,8 +9,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Never
 
+from leadglass_agent import clock
 from leadglass_agent.audit.file import AuditLogRefused
 from leadglass_agent.errors import AuditUnavailable
+from leadglass_agent.processes.core_log import CoreLog
+from leadglass_agent.processes.handshakes import GRPC_ENVIRONMENT, HandshakeLedger
 from leadglass_agent.processes.memory import settle
 from leadglass_agent.processes.reader import Reader
 from leadglass_agent.redaction.findings import RedactionError
@@ -42,41 +45,47 @@ def supervise(config: Config, policy: Policy) -> int:
     settle()
     stop, stopper = socket.socketpair()
     ours, theirs = socket.socketpair()
+    core_log = CoreLog.make()
     # The reader must be alone in its process when it forks: no thread has been started yet, and grpc is not imported.
     front = os.fork()
     if front == 0:
         for end in (stop, stopper, ours):
             end.close()
         proc.close()
-        _front(config, policy, redactors, theirs)
+        _front(config, policy, redactors, theirs, core_log)
     theirs.close()
+    core_log.watch()
     _stop_on_signals(stopper)
     told = Reader(ours, stop, proc, redactors, config.secret_mounts).run()
     # The end of the channel tells the front; after it there is nothing it could answer with.
     if told:
         os.kill(front, signal.SIGTERM)
     status = _wait(front)
+    core_log.last_words()
     if not told and status != EXIT_REFUSED:
         how = f"signal {-status}" if status < 0 else f"exit {status}"
         sys.stderr.write(f"leadglass-agent: the front ended by itself ({how}); the agent ends with it\n")
     return 0 if told and status == 0 else max(status, 1)
 
 
-def _front(config: Config, policy: Policy, redactors: Redactors, channel: socket.socket) -> Never:
+def _front(config: Config, policy: Policy, redactors: Redactors, channel: socket.socket, core_log: CoreLog) -> Never:
     """Runs the front in the forked copy; never returns into the reader's code."""
     status = 1
     try:
         # A terminal sends Ctrl-C to both; the supervisor alone decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file size limit shall be an error that the audit log sees
-        os.environ["GRPC_VERBOSITY"] = "NONE"  # else handshake failures flood stderr with the peers' text
+        # The only place where grpc tells of a handshake that failed is its log, which nobody but us shall see.
+        os.environ.update(GRPC_ENVIRONMENT)
+        handshakes = HandshakeLedger()
+        handshakes.settle = core_log.take_over(lambda fault: handshakes.count(fault, clock.now().boot_ns))
         # The reader shall hold neither the memory nor the code of these.
         import asyncio  # noqa: PLC0415
 
         from leadglass_agent.processes.front import serve  # noqa: PLC0415
 
         try:
-            status = asyncio.run(serve(config, policy, redactors, channel))
+            status = asyncio.run(serve(config, policy, redactors, channel, handshakes))
         except (StartRefused, AuditLogRefused, AuditUnavailable) as error:
             sys.stderr.write(f"leadglass-agent: {error}\n")
             status = EXIT_REFUSED

@@ -26,20 +26,25 @@ from leadglass_agent.processes.live import (
     ReloadFailed,
     TlsReloaded,
 )
-from leadglass_agent.processes.messages import AgentRequest, AliveAnswer, AliveRequest
+from leadglass_agent.processes.messages import AliveAnswer, AliveRequest
 
 if TYPE_CHECKING:
     from leadglass_agent.access.approvals import PodFacts
     from leadglass_agent.access.disclosure import Disclosure
     from leadglass_agent.access.guard import Guard
+    from leadglass_agent.access.halt_reviews import HaltReviews
     from leadglass_agent.access.refusals import Flood, RefusalLedger
+    from leadglass_agent.access.reveals import RevealBook
     from leadglass_agent.access.session import Session, SessionBook
     from leadglass_agent.api.audit_writer import AuditWriter
     from leadglass_agent.api.server import HealthServer
     from leadglass_agent.clock import Instant
+    from leadglass_agent.processes.exports import Exports
+    from leadglass_agent.processes.handshakes import FailedHandshakes, HandshakeLedger
+    from leadglass_agent.processes.keeping import Keeping
     from leadglass_agent.processes.live import Change, Live
     from leadglass_agent.processes.reader_client import ReaderClient
-    from leadglass_agent.telemetry import Telemetry
+    from leadglass_agent.telemetry.providers import Telemetry
 
 _TICK_SECONDS: Final = 1.0
 _ALIVE_SECONDS: Final = 3.0
@@ -60,11 +65,16 @@ class Upkeep:
     disclosure: Disclosure
     guard: Guard
     refusals: RefusalLedger
+    handshakes: HandshakeLedger
     reader: ReaderClient
     health: HealthServer
     stop: asyncio.Event
     pod: PodFacts
     telemetry: Telemetry
+    exports: Exports
+    reveals: RevealBook
+    halt_reviews: HaltReviews
+    keeping: Keeping
     _unrecorded: deque[Event] = field(default_factory=deque)
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -77,18 +87,29 @@ class Upkeep:
             self._end_after_clock_jump(now)
             self._end_revoked(now)
             await self._end_without_target(now)
-            self._take_ended(now)
+            await self._take_ended(now)
             open_sessions = self.sessions.open_sessions(now)
             accounts = (session_account(session.session_id, session.budget) for session in open_sessions)
             self.disclosure.retain(frozenset(account.key for account in accounts), now)
             self.disclosure.prune(now.unix_ns // _SECOND_NS)
+            self._unrecorded.extend(self.exports.take_events())
             await self._write()
+            with suppress(AuditUnavailable):
+                await self.audit.tick(now)
+            await self.keeping.run(now)
+            self.exports.tell(
+                self.live,
+                now,
+                sessions_open=len(open_sessions),
+                audit_waiting=self.audit.records_waiting,
+                reviews_owed=len(self.reveals.owed()) + len(self.halt_reviews.owed()),
+            )
             await asyncio.sleep(_TICK_SECONDS)
 
     async def reloaded(self, change: Change) -> None:
         """Records a change of what is in force, and ends the sessions from which it takes something."""
         now = clock.now()
-        self.telemetry.count_reload(_part(change), failed=isinstance(change, ReloadFailed))
+        self.telemetry.metrics.count_reload(_part(change), failed=isinstance(change, ReloadFailed))
         self._unrecorded.append(_reload_event(change, self.live))
         if isinstance(change, PolicyReloaded):
             old, new = change.old, change.new
@@ -96,7 +117,7 @@ class Upkeep:
                 lambda session: tightens(old, new, session.caller), SessionState.POLICY_TIGHTENED, now
             )
         self._end_revoked(now)
-        self._take_ended(now)
+        await self._take_ended(now)
         await self._write()
 
     def _end_after_clock_jump(self, now: Instant) -> None:
@@ -105,7 +126,8 @@ class Upkeep:
         if not seconds:
             return
         ended = self.sessions.end_all_of(lambda _: True, SessionState.HALTED, now)
-        self.telemetry.count_halt(HaltCause.CLOCK_JUMP)
+        self.telemetry.metrics.count_halt(HaltCause.CLOCK_JUMP)
+        self._unrecorded.append(Event(kind=EventKind.CLOCK_JUMPED, facts=(("seconds", seconds),)))
         self._unrecorded.append(
             Event(
                 kind=EventKind.HALTED,
@@ -145,15 +167,19 @@ class Upkeep:
             gone = bound.difference(answer.alive)
             self.sessions.end_all_of(lambda session: session.target in gone, SessionState.TARGET_GONE, clock.now())
 
-    def _take_ended(self, now: Instant) -> None:
+    async def _take_ended(self, now: Instant) -> None:
         if len(self._unrecorded) >= _MAX_UNRECORDED:
             return
         for session in self.sessions.sweep(now):
+            await self.keeping.end_recording(session, now)
             self._unrecorded.append(session_event(EventKind.SESSION_ENDED, session, self.live.policy.digest))
 
     async def _write(self) -> None:
         if not self._unrecorded:  # else they go on being counted where they are, however long the disk is full
-            self._unrecorded.extend(flood_event(flood) for flood in self.refusals.summaries(clock.now()))
+            now = clock.now()
+            self._unrecorded.extend(flood_event(flood) for flood in self.refusals.summaries(now))
+            if failed := self.handshakes.due(now.boot_ns):
+                self._unrecorded.append(handshakes_event(failed))
         # A reload and the tick both come here: each record is written once, and in order.
         async with self._writing:
             with suppress(AuditUnavailable):
@@ -164,7 +190,10 @@ class Upkeep:
     async def _reader_answers(self) -> bool:
         """Asks the reader for a sign of life: without it no view can be had."""
         try:
-            await self.reader.ask(AgentRequest, _ALIVE_SECONDS)
+            # The cheapest question that there is: whether none of no processes has ended.
+            await self.reader.ask(
+                lambda number, deadline_ns: AliveRequest(number, deadline_ns, (), _ANY), _ALIVE_SECONDS
+            )
         except Refusal:
             return False
         return True
@@ -180,6 +209,12 @@ def flood_event(flood: Flood) -> Event:
         detail="refused calls that were counted and not recorded one by one",
         facts=(("calls", flood.calls), ("since_boot_ns", flood.since_boot_ns)),
     )
+
+
+def handshakes_event(failed: FailedHandshakes) -> Event:
+    """Gives the one record that stands for handshakes that failed; nobody knows who the callers were."""
+    counts = tuple((fault.value, count) for fault, count in failed.faults)
+    return Event(kind=EventKind.HANDSHAKES_FAILED, facts=(*counts, ("since_boot_ns", failed.since_boot_ns)))
 
 
 def _part(change: Change) -> Part:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from leadglass_agent.redaction.findings import RuleId
     from leadglass_agent.redaction.redactor import Redactor
     from leadglass_agent.views.procfs import Block
+    from leadglass_agent.views.remembered import Remembered
 
 MAX_BYTES: Final = 64 * 1024
 _MAX_ARGUMENTS: Final = 256
@@ -25,6 +26,18 @@ class Arguments:
     shown: tuple[Visible, ...]
     truncated: bool
     masked: tuple[RuleId, ...]
+
+
+def remembered_arguments(
+    block: Block, argument_bytes: int | None, redactor: Redactor, remembered: Remembered[Arguments]
+) -> Arguments:
+    """Gives what mask_arguments gives, from memory if the same was asked before."""
+    digest = remembered.digest(block.data, f"{block.cut} {argument_bytes} {redactor.profile}".encode())
+    found = remembered.find(digest)
+    if found is not None:
+        return found
+    made = mask_arguments(block, argument_bytes, redactor)
+    return remembered.keep(digest, made, sum(len(one.text) for one in made.shown))
 
 
 def mask_arguments(block: Block, argument_bytes: int | None, redactor: Redactor) -> Arguments:

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.errors import InvalidRequest, PolicyDenied
-from leadglass_agent.redaction.escape import visible
-from leadglass_agent.views.environment_block import MAX_NAME_CHARACTERS, parse_entries, parse_name, read_entries
+from leadglass_agent.views.environment_block import parse_entries, parse_name, read_entries
 from leadglass_agent.views.page_budget import MAX_PAGE_ROWS
 from leadglass_agent.views.rows import EnvironmentPage, Presence, ProcessRef, Unavailable, VariableRow
 from leadglass_agent.views.target import find
 
 if TYPE_CHECKING:
     from leadglass_agent.policy.scope import Scope
-    from leadglass_agent.redaction.redactor import Redactor
     from leadglass_agent.views.environment_block import Entries
     from leadglass_agent.views.procfs import Block, ProcRoot
+    from leadglass_agent.views.remembered import ShownNames
     from leadglass_agent.views.target import Target
 
 MAX_NAMES: Final = 200
@@ -32,7 +31,7 @@ class Presences:
 
 def list_environment(
     proc: ProcRoot,
-    redactor: Redactor,
+    shown_names: ShownNames,
     ref: ProcessRef,
     names: tuple[str, ...],
     scope_presence: Scope,
@@ -55,14 +54,14 @@ def list_environment(
             return EnvironmentPage(target.ref, rows=(), next_index=0, unavailable=read, truncated=False)
         presence = scope_presence.narrow(target.facts)
         if asked:
-            rows = tuple(_answer(redactor, read, presence, name) for name in asked)
+            rows = tuple(_answer(shown_names, read, presence, name) for name in asked)
             next_index = 0
         else:
             listable = scope_names.narrow(target.facts) if scope_names is not None else None
             admitted = [name for name in read.variables if _admits(presence, name) and _admits(listable, name)]
             # A thousand names of 256 characters are less text than a page may hold.
             end = after_index + min(limit, MAX_PAGE_ROWS)
-            rows = tuple(_row(redactor, name, read.variables[name]) for name in admitted[after_index:end])
+            rows = tuple(_row(shown_names, name, read.variables[name]) for name in admitted[after_index:end])
             next_index = end if end < len(admitted) else 0
         return EnvironmentPage(
             process=target.ref,
@@ -95,13 +94,13 @@ def _presences(read: Entries) -> Presences:
     return Presences(variables, Presence.UNSET if read.complete else Presence.UNKNOWN)
 
 
-def _answer(redactor: Redactor, read: Presences, scope: Scope, name: bytes) -> VariableRow:
+def _answer(shown_names: ShownNames, read: Presences, scope: Scope, name: bytes) -> VariableRow:
     presence = read.variables.get(name, read.otherwise) if _admits(scope, name) else read.otherwise
-    return _row(redactor, name, presence)
+    return _row(shown_names, name, presence)
 
 
-def _row(redactor: Redactor, name: bytes, presence: Presence) -> VariableRow:
-    return VariableRow(visible(redactor.redact(name).text, MAX_NAME_CHARACTERS), presence)
+def _row(shown_names: ShownNames, name: bytes, presence: Presence) -> VariableRow:
+    return VariableRow(shown_names.of(name).text, presence)
 
 
 def _admits(scope: Scope | None, name: bytes) -> bool:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.policy.glob import matches_name
 from leadglass_agent.policy.model import Profile
-from leadglass_agent.redaction.escape import visible
 from leadglass_agent.views import command_line, procfs
 from leadglass_agent.views.kernel_refusal import why_refused
 from leadglass_agent.views.page_budget import MAX_PAGE_ROWS, MAX_PAGE_TEXT_BYTES, text_bytes
@@ -20,14 +19,12 @@ from leadglass_agent.views.target import Target, look_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from leadglass_agent.policy.scope import Scope
+    from leadglass_agent.policy.scope import ProcessFacts, Scope
     from leadglass_agent.redaction.escape import Visible
     from leadglass_agent.redaction.findings import RuleId
-    from leadglass_agent.redaction.redactor import Redaction, Redactor
     from leadglass_agent.views.procfs import ProcRoot
     from leadglass_agent.views.redactors import Redactors
-
-_MAX_CHARACTERS: Final = 1_024
+    from leadglass_agent.views.remembered import ShownName
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +55,59 @@ DEFAULT_LIMITS: Final = ProcessLimits()
 
 
 @dataclass(frozen=True, slots=True)
+class _Judgement:
+    """What the scopes say of a process; `profile` is that of its command line."""
+
+    listed: bool
+    executable: bool
+    argv: bool
+    profile: Profile
+
+
 class _Scopes:
-    listed: Scope
-    executable: Scope | None
-    argv: Scope | None
+    """Asks the scopes once about all processes of a page that they cannot tell apart."""
+
+    def __init__(self, listed: Scope, executable: Scope | None, argv: Scope | None) -> None:
+        self._listed = listed
+        self._executable = executable
+        self._argv = argv
+        self._judged: dict[tuple[int, str, str | None], _Judgement] = {}
+
+    def judge(self, facts: ProcessFacts) -> _Judgement:
+        """Says what may be shown; no selector asks for a process' number."""
+        key = (facts.uid, facts.name, facts.executable)
+        if key not in self._judged:
+            argv = None if self._argv is None else self._argv.narrow(facts)
+            self._judged[key] = _Judgement(
+                listed=self._listed.admits_process(facts),
+                executable=self._executable is not None and self._executable.admits_process(facts),
+                argv=argv is not None and not argv.is_empty(),
+                # Strict, unless the rules that show it ask for another.
+                profile=(None if argv is None else argv.redaction()) or Profile.STRICT,
+            )
+        return self._judged[key]
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     row: ProcessRow
     redaction: Profile
-    redactions: Counter[RuleId]
+    redactions: tuple[RuleId, ...]
 
 
 class _Family:
     """Remembers, for the time of one page, the parent and start of each process that the scope shows."""
 
-    def __init__(self, proc: ProcRoot, scope: Scope, generations: int) -> None:
+    def __init__(self, proc: ProcRoot, scopes: _Scopes, generations: int) -> None:
         self._proc = proc
-        self._scope = scope
+        self._scopes = scopes
         self._generations = generations
         self._seen: dict[int, tuple[int, int] | None] = {}
         self._within: dict[int, bool] = {0: False}
 
     def remember(self, target: Target) -> bool:
         """Says whether the scope shows a process, and keeps what is needed to place it."""
-        shown = self._scope.admits_process(target.facts)
+        shown = self._scopes.judge(target.facts).listed
         self._seen[target.ref.pid] = (target.stat.parent_pid, target.ref.start_ticks) if shown else None
         return shown
 
@@ -132,7 +156,7 @@ def list_processes(
     it is outside the pod or the scope. Raises RedactionError: then nothing is shown.
     """
     scopes = _Scopes(scope_list, scope_executable, scope_argv)
-    family = _Family(proc, scope_list, limits.generations)
+    family = _Family(proc, scopes, limits.generations)
     candidates = list(_candidates(proc, query))
     rows: list[ProcessRow] = []
     size = last = 0
@@ -149,7 +173,7 @@ def list_processes(
             continue
         rows.append(found.row)
         profiles.add(found.redaction)
-        redactions += found.redactions
+        redactions.update(found.redactions)
         size += _row_bytes(found.row)
         if len(rows) >= min(query.limit, MAX_PAGE_ROWS) or size >= limits.text_bytes:
             break
@@ -186,48 +210,38 @@ def _read_row(
                 return None
             if query.subtree_of_pid and not family.descends(pid, query.subtree_of_pid):
                 return None
-            name = redactors.balanced.redact(target.stat.name)
-            shown_name = visible(name.text, _MAX_CHARACTERS)
+            name = redactors.names.of(target.stat.name)
             # The glob asks what is shown: asked of the raw name, it would find out a masked one letter by letter.
-            if query.name_glob and not matches_name(query.name_glob, shown_name.text):
+            if query.name_glob and not matches_name(query.name_glob, name.text.text):
                 return None
-            executable = _executable(proc, redactors.balanced, scopes.executable, target)
-            profile = _profile(scopes.argv, target)
-            arguments = _arguments(proc, redactors.of(profile), scopes.argv, target)
-            row = _row(proc, target, shown_name, family.parent(pid), executable, arguments)
-            redactions = Counter(finding.rule_id for finding in name.findings)
+            judgement = scopes.judge(target.facts)
+            executable = _executable(proc, redactors, target, permitted=judgement.executable)
+            arguments = _arguments(proc, redactors, target, judgement)
+            row = _row(proc, target, name.text, family.parent(pid), executable, arguments)
+            masked = name.masked
             if not isinstance(executable, Unavailable):
-                redactions.update(finding.rule_id for finding in executable.findings)
+                masked += executable.masked
             if not isinstance(arguments, Unavailable):
-                redactions.update(arguments.masked)
-            return _Row(row, profile, redactions)
+                masked += arguments.masked
+            return _Row(row, judgement.profile, masked)
     except (ProcessGone, PermissionError):
         return None
 
 
-def _profile(scope: Scope | None, target: Target) -> Profile:
-    """Gives the profile of a command line: strict, unless the rules that show it ask for another."""
-    asked = None if scope is None else scope.narrow(target.facts).redaction()
-    return asked or Profile.STRICT
-
-
-def _executable(proc: ProcRoot, redactor: Redactor, scope: Scope | None, target: Target) -> Redaction | Unavailable:
-    if scope is None or not scope.admits_process(target.facts):
+def _executable(proc: ProcRoot, redactors: Redactors, target: Target, *, permitted: bool) -> ShownName | Unavailable:
+    if not permitted:
         return Unavailable.NOT_PERMITTED
     if not target.stat.has_memory:
         return Unavailable.NO_USER_MEMORY
     if target.executable is None:
         return why_refused(proc, target.process)
-    return redactor.redact(target.executable)
+    return redactors.names.of(target.executable)
 
 
 def _arguments(
-    proc: ProcRoot,
-    redactor: Redactor,
-    scope: Scope | None,
-    target: Target,
+    proc: ProcRoot, redactors: Redactors, target: Target, judgement: _Judgement
 ) -> command_line.Arguments | Unavailable:
-    if scope is None or not scope.admits_process(target.facts):
+    if not judgement.argv:
         return Unavailable.NOT_PERMITTED
     if not target.stat.has_memory:
         return Unavailable.NO_USER_MEMORY
@@ -235,7 +249,8 @@ def _arguments(
         block = procfs.read_command_line(target.process, command_line.MAX_BYTES)
     except PermissionError:
         return why_refused(proc, target.process)
-    return command_line.mask_arguments(block, target.stat.argument_bytes, redactor)
+    redactor = redactors.of(judgement.profile)
+    return command_line.remembered_arguments(block, target.stat.argument_bytes, redactor, redactors.arguments)
 
 
 def _row(
@@ -243,7 +258,7 @@ def _row(
     target: Target,
     name: Visible,
     parent_pid: int,
-    executable: Redaction | Unavailable,
+    executable: ShownName | Unavailable,
     arguments: command_line.Arguments | Unavailable,
 ) -> ProcessRow:
     stat = target.stat
@@ -259,7 +274,7 @@ def _row(
         resident_bytes=stat.resident_pages * procfs.PAGE_BYTES,
         virtual_bytes=stat.virtual_bytes,
         cpu_ns=stat.cpu_ticks * procfs.NANOSECONDS_PER_TICK,
-        executable=executable if isinstance(executable, Unavailable) else visible(executable.text, _MAX_CHARACTERS),
+        executable=executable if isinstance(executable, Unavailable) else executable.text,
         arguments=arguments if isinstance(arguments, Unavailable) else arguments.shown,
         arguments_truncated=not isinstance(arguments, Unavailable) and arguments.truncated,
     )

@@ -8,16 +8,16 @@ from leadglass_client.forms import OutputForm
 from leadglass_client.options import global_options, plain_text, with_global_options, with_output
 
 
-@click.group("review", short_help="The reviews that are owed after a reveal.")
+@click.group("review", short_help="The reviews that are owed after a reveal or a halt.")
 def review() -> None:
-    """Whoever revealed a value owes a review, which somebody else closes."""
+    """Whoever revealed a value or was halted owes a review, which somebody else closes."""
 
 
 @review.command("list", short_help="The owed reviews; needs the permission reviews.list.")
 @with_output
 @with_global_options(hidden=True)
 def list_(*, form: str) -> None:
-    """Lists who revealed which variable, when and why; never a value."""
+    """Lists who revealed which variable or was halted for what, when and why; never a value."""
     from leadglass_client.online.administration import list_reviews
 
     list_reviews(global_options(), OutputForm(form))

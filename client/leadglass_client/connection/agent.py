@@ -11,6 +11,7 @@ import grpc
 from leadglass_client.connection.credentials import load_credentials
 from leadglass_client.connection.diagnosis import diagnose
 from leadglass_client.connection.end_warning import EndWarning
+from leadglass_client.connection.receipts import Receipts, clock
 from leadglass_client.connection.refusals import refusal_failure, status_failure
 from leadglass_client.errors import ExitCode, Failure
 
@@ -25,6 +26,7 @@ Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 _SESSION_KEY = "leadglass-session"
+_READING = "ReadLog"
 # The largest honest page has 1,000 rows of at most a few KiB.
 _MAX_REPLY_BYTES = 8 * 1024 * 1024
 
@@ -37,6 +39,7 @@ class Agent:
         self.target = target
         self._end = time.monotonic() + target.timeout_seconds
         self._warning = EndWarning()
+        self._receipts = Receipts()
         self.channel = grpc.secure_channel(
             target.address,
             grpc.ssl_channel_credentials(credentials.authority, credentials.key, credentials.certificate),
@@ -62,26 +65,39 @@ class Agent:
 
     def ask(self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
         """Makes one call in what is left of the time, or fails with what happened and what to do."""
+        began = clock()
         try:
             response, call = method.with_call(request, timeout=self._left(), metadata=self._metadata())
         except grpc.RpcError as error:
+            self._take_receipt(error, request, began)
             raise self._failure(error) from error
+        self._take_receipt(call, request, began)
         self._warning.heed(call.initial_metadata())
         return response
 
     def stream(self, method: grpc.UnaryStreamMultiCallable[Request, Response], request: Request) -> Iterator[Response]:
         """Makes one call and yields its messages as they come, or fails as `ask` does; leaving early ends the call."""
+        began = clock()
         call = method(request, timeout=self._left(), metadata=self._metadata())
         timer: threading.Timer | None = None
         try:
             timer = self._warning.later(self._warning.heed(call.initial_metadata()))
             yield from call
+            self._take_receipt(call, request, began)
         except grpc.RpcError as error:
+            self._take_receipt(error, request, began)
             raise self._failure(error) from error
         finally:
             if timer is not None:
                 timer.cancel()
             call.cancel()
+
+    def _take_receipt(self, call: object, request: object, began: str) -> None:
+        """Takes what the agent gives for a call that is over, whether it was answered or refused."""
+        name = type(request).__name__.removesuffix("Request")
+        # The record of a reading of the log lies behind what it read: with its receipt, no copy would ever be whole.
+        if isinstance(call, grpc.Call) and name != _READING:
+            self._receipts.take(call.trailing_metadata(), name, began)
 
     def _left(self) -> float:
         left = self._end - time.monotonic()

@@ -136,6 +136,26 @@ REFUSALS: Mapping[str, tuple[ExitCode, str, str]] = {
         "no open review of this id that you may close: nobody closes that of what they revealed or approved",
         "see which there are: leadglass review list",
     ),
+    "RECORD_UNKNOWN": (
+        ExitCode.NOT_FOUND,
+        "the agent's audit log has no such record or size, or not any more",
+        "older records lie where the segments were shipped to",
+    ),
+    "RECORDING_UNKNOWN": (
+        ExitCode.NOT_FOUND,
+        "the agent has no recording of this session",
+        "see which there are: leadglass recording list",
+    ),
+    "RECORDING_DESTROYED": (
+        ExitCode.NOT_FOUND,
+        "the recording was destroyed: nobody can read it any more",
+        "who destroyed it and why, the agent's audit log says; a copy that was fetched before still opens",
+    ),
+    "RECORDING_HELD": (
+        ExitCode.DENIED,
+        "the recording is held, and stays until it is let go",
+        "let go of it first: leadglass recording release SESSION --reason TEXT",
+    ),
     "INTERNAL": (ExitCode.ERROR, "the agent failed", "find the error id in the agent's log"),
 }
 

@@ -1,46 +1,95 @@
-"""Verifies an audit log with the agent's own verifier."""
+"""Verifies an audit log with the agent's own verifier, and with what its witnesses kept."""
 
 from __future__ import annotations
 
 import re
-import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from leadglass_agent.audit.verify import verify
+from leadglass_agent.audit.chain import Fault
+from leadglass_agent.audit.verify import verify_segments
+from leadglass_agent.audit.witnesses import WitnessesError, read_witnesses
+from leadglass_agent.trust import Trust, TrustError
 from leadglass_client.errors import ExitCode, Failure
+from leadglass_client.offline.segments import in_order, opened
 from leadglass_client.output.screen import show
-from leadglass_client.views.audit import verdict_sheet
+from leadglass_client.views.audit import place_of, suspects_of, verdict_sheet
 
 if TYPE_CHECKING:
-    from leadglass_agent.audit.verify import Verdict
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from leadglass_agent.audit.verdict import Verdict
+    from leadglass_agent.audit.witnesses import Witnesses
     from leadglass_client.forms import OutputForm
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")  # SHA-256
+_MAX_AUTHORITY_BYTES = 1024 * 1024  # a bundle of hundreds of authorities
 
 
-def verify_log(log: str, expect_head: str | None, form: OutputForm, *, no_color: bool) -> None:
+def verify_log(
+    logs: Sequence[str],
+    form: OutputForm,
+    *,
+    receipts: Sequence[Path],
+    authority: Path | None,
+    expect_head: str | None,
+    no_color: bool,
+) -> None:
     """Prints the verdict, and fails if the log does not verify."""
     if expect_head is not None and not _DIGEST.fullmatch(expect_head):
         what = "a head is 64 hexadecimal digits in small letters"
         raise Failure(ExitCode.USAGE, what, "take it from an earlier: leadglass audit verify LOG -o name")
-    verdict = _verify(log, expect_head)
-    show(verdict_sheet(verdict), form, no_color=no_color)
+    authorities_pem = None if authority is None else _authorities(authority)
+    witnesses = _witnesses(receipts) if receipts else None
+    files = in_order(logs)
+    try:
+        verdict = verify_segments(
+            opened(files), expect_head=expect_head, witnesses=witnesses, authorities_pem=authorities_pem
+        )
+    except OSError as error:  # within a file: a disk that fails
+        what = f"cannot read the log to its end: {error.strerror}"
+        raise Failure(ExitCode.ERROR, what, "copy the files to a disk that is whole, and verify the copy") from error
+    show(verdict_sheet(verdict, files), form, no_color=no_color)
     if verdict.fault is not None:
-        where = f"line {verdict.fault.line}, byte {verdict.fault.offset}"
-        what = f"the log does not verify: {verdict.fault.fault} at {where}"
-        next_step = "keep the file as it is, and compare it with the copies that left the machine"
+        what = f"the log does not verify: {verdict.fault.fault} {_where(verdict, files)}"
+        next_step = "keep the files as they are, and compare them with the copies that left the machine"
         raise Failure(ExitCode.AUDIT_INVALID, what, next_step)
 
 
-def _verify(log: str, expect_head: str | None) -> Verdict:
-    if log == "-":
-        return verify(sys.stdin.buffer, expect_head=expect_head)
+def _where(verdict: Verdict, files: Sequence[str]) -> str:
+    if verdict.fault is not None and verdict.fault.fault is Fault.RECEIPT_INVALID:
+        return f"in {verdict.witnessed.first_invalid}"
+    suspects = suspects_of(verdict)
+    return f"at {place_of(verdict, files)}" + (f"; first bad: {suspects}" if suspects else "")
+
+
+def _witnesses(paths: Sequence[Path]) -> Witnesses:
+    """Reads files of receipts, folders of them, and whatever else witnesses left."""
+    with ExitStack() as stack:
+        try:
+            files = [file for path in paths for file in (sorted(path.glob("*.jsonl")) if path.is_dir() else (path,))]
+            witnesses = read_witnesses((str(file), stack.enter_context(file.open("rb"))) for file in files)
+        except OSError as error:
+            code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.ERROR
+            what = f"cannot read {error.filename}: {error.strerror}"
+            raise Failure(code, what, "see which receipts you have: leadglass audit receipts") from error
+        except WitnessesError as error:
+            raise Failure(ExitCode.USAGE, str(error), "verify with a part of them at a time") from error
+    if not witnesses.logs and not witnesses.invalid:
+        what = "there is no receipt and no checkpoint in what --receipts names"
+        raise Failure(ExitCode.USAGE, what, "see which receipts you have: leadglass audit receipts")
+    return witnesses
+
+
+def _authorities(path: Path) -> bytes:
     try:
-        with open(log, "rb") as stream:  # noqa: PTH123 - a name as typed
-            return verify(stream, expect_head=expect_head)
+        with path.open("rb") as file:
+            content = file.read(_MAX_AUTHORITY_BYTES)
+        Trust(content)
     except OSError as error:
-        what = f"cannot read {log}: {error.strerror}"
-        next_step = "the log belongs to the agent's user: copy it out, or run as that user"
-        raise Failure(
-            ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.ERROR, what, next_step
-        ) from error
+        code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.ERROR
+        raise Failure(code, f"cannot read {path}: {error.strerror}", "give the file of the authorities") from error
+    except TrustError as error:
+        raise Failure(ExitCode.USAGE, f"{path}: {error}", "give certificates of authorities as PEM") from error
+    return content

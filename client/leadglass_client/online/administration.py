@@ -1,4 +1,4 @@
-"""Lists and ends the sessions of everybody, and lists and closes the reviews that are owed after reveals."""
+"""Lists and ends the sessions of everybody, and lists and closes the reviews that are owed after reveals and halts."""
 
 from __future__ import annotations
 

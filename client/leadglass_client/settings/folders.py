@@ -16,6 +16,11 @@ def state_folder() -> Path:
     return _folder("XDG_STATE_HOME", ".local/state")
 
 
+def receipts_folder() -> Path:
+    """Returns the folder of what agents proved of their audit logs."""
+    return state_folder() / "receipts"
+
+
 def _folder(variable: str, default: str) -> Path:
     given = os.environ.get(variable, "")
     # The specification says: a relative path in such a variable is invalid, ignore it.

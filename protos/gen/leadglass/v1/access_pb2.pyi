@@ -78,6 +78,30 @@ SESSION_STATE_TARGET_GONE: SessionState.ValueType  # 10
 """The process that it was bound to ended."""
 Global___SessionState: _TypeAlias = SessionState  # noqa: Y015
 
+class _ReviewKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReviewKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReviewKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REVIEW_KIND_UNSPECIFIED: _ReviewKind.ValueType  # 0
+    """Not set."""
+    REVIEW_KIND_REVEAL: _ReviewKind.ValueType  # 1
+    """A value was revealed."""
+    REVIEW_KIND_HALT: _ReviewKind.ValueType  # 2
+    """An identity was halted."""
+
+class ReviewKind(_ReviewKind, metaclass=_ReviewKindEnumTypeWrapper):
+    """ReviewKind says what a review is owed after."""
+
+REVIEW_KIND_UNSPECIFIED: ReviewKind.ValueType  # 0
+"""Not set."""
+REVIEW_KIND_REVEAL: ReviewKind.ValueType  # 1
+"""A value was revealed."""
+REVIEW_KIND_HALT: ReviewKind.ValueType  # 2
+"""An identity was halted."""
+Global___ReviewKind: _TypeAlias = ReviewKind  # noqa: Y015
+
 @_typing.final
 class OpenSessionRequest(_message.Message):
     """OpenSessionRequest says why access is needed."""
@@ -574,7 +598,7 @@ class ListReviewsResponse(_message.Message):
     REVIEWS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reviews(self) -> _containers.RepeatedCompositeFieldContainer[Global___Review]:
-        """The reviews, the oldest first; at most 1000."""
+        """The reviews, the oldest first; at most 1000 of each kind."""
 
     def __init__(
         self,
@@ -591,7 +615,7 @@ Global___ListReviewsResponse: _TypeAlias = ListReviewsResponse  # noqa: Y015
 
 @_typing.final
 class Review(_message.Message):
-    """Review is what is owed after a reveal."""
+    """Review is what is owed after a reveal or a halt."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -602,21 +626,30 @@ class Review(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     REVEAL_TIME_FIELD_NUMBER: _builtins.int
     GRANT_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
     review_id: _builtins.str
     """Id."""
     caller: _builtins.str
-    """Who revealed."""
+    """Who revealed, or was halted."""
     name: _builtins.str
-    """Name of the variable."""
+    """Name of the variable; empty for a halt."""
     ticket: _builtins.str
-    """Ticket of the session."""
+    """Ticket of the session; empty if a halt happened in none."""
     reason: _builtins.str
-    """Reason of the session."""
+    """Reason of the session; empty if a halt happened in none."""
     grant_id: _builtins.str
-    """Grant that permitted it."""
+    """Grant that permitted it; empty for a halt."""
+    kind: Global___ReviewKind.ValueType
+    """What it is owed after."""
+    cause: _builtins.str
+    """Which limit was passed, as the audit log names it; empty for a reveal."""
+    session_id: _builtins.str
+    """Session in which the identity was halted; empty for a reveal, and for a halt outside of sessions."""
     @_builtins.property
     def reveal_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was revealed."""
+        """When it was revealed, or the identity was halted."""
 
     def __init__(
         self,
@@ -628,10 +661,13 @@ class Review(_message.Message):
         reason: _builtins.str = ...,
         reveal_time: _timestamp_pb2.Timestamp | None = ...,
         grant_id: _builtins.str = ...,
+        kind: Global___ReviewKind.ValueType = ...,
+        cause: _builtins.str = ...,
+        session_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["reveal_time", b"reveal_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "grant_id", b"grant_id", "name", b"name", "reason", b"reason", "reveal_time", b"reveal_time", "review_id", b"review_id", "ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "cause", b"cause", "grant_id", b"grant_id", "kind", b"kind", "name", b"name", "reason", b"reason", "reveal_time", b"reveal_time", "review_id", b"review_id", "session_id", b"session_id", "ticket", b"ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

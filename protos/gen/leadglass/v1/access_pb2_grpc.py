@@ -136,7 +136,7 @@ class AccessServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListReviews(self, request, context):
-        """ListReviews lists the reviews that are owed after reveals.
+        """ListReviews lists the reviews that are owed after reveals and halts.
 
         Needs: reviews.list.
         """

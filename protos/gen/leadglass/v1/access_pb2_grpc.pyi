@@ -64,7 +64,7 @@ class AccessServiceStub:
     Needs: env.reveal.
     """
     ListReviews: _grpc.UnaryUnaryMultiCallable[_access_pb2.ListReviewsRequest, _access_pb2.ListReviewsResponse]
-    """ListReviews lists the reviews that are owed after reveals.
+    """ListReviews lists the reviews that are owed after reveals and halts.
 
     Needs: reviews.list.
     """
@@ -110,7 +110,7 @@ class AccessServiceAsyncStub(AccessServiceStub):
     Needs: env.reveal.
     """
     ListReviews: _aio.UnaryUnaryMultiCallable[_access_pb2.ListReviewsRequest, _access_pb2.ListReviewsResponse]  # type: ignore[assignment]
-    """ListReviews lists the reviews that are owed after reveals.
+    """ListReviews lists the reviews that are owed after reveals and halts.
 
     Needs: reviews.list.
     """
@@ -195,7 +195,7 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _access_pb2.ListReviewsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_access_pb2.ListReviewsResponse, _abc.Awaitable[_access_pb2.ListReviewsResponse]]:
-        """ListReviews lists the reviews that are owed after reveals.
+        """ListReviews lists the reviews that are owed after reveals and halts.
 
         Needs: reviews.list.
         """

@@ -1,0 +1,1 @@
+"""Recorded sessions, shown as they were and decided anew."""

@@ -1,0 +1,201 @@
+"""Decides each call of a recording anew by a policy, and says what would become of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from leadglass.v1.access_pb2 import RevealRequest
+from leadglass.v1.inspect_pb2 import (
+    ListDirectoryRequest,
+    ListDirectoryResponse,
+    ListEnvironmentRequest,
+    ListEnvironmentResponse,
+    ListProcessesRequest,
+    ListProcessesResponse,
+    ReadTextRequest,
+    ReadTextResponse,
+    StatFilesRequest,
+    StatFilesResponse,
+)
+from leadglass_agent.errors import Reason
+from leadglass_agent.policy.glob import matches_name
+from leadglass_agent.policy.model import Permission
+from leadglass_client.replay.admitting import sight
+from leadglass_client.replay.budgets import SessionBudget
+from leadglass_client.replay.changes import Anew, Change, Kind
+from leadglass_client.replay.environment import environment_anew
+from leadglass_client.replay.facts import Facts
+from leadglass_client.replay.files import directory_anew, files_anew
+from leadglass_client.replay.gains import Asked, gain
+from leadglass_client.replay.messages import replies_of, request_of
+from leadglass_client.replay.permitted import Permitted, Refused, permitted, standing_then
+from leadglass_client.replay.processes import processes_anew
+from leadglass_client.replay.session_terms import SessionTerms
+from leadglass_client.replay.text import text_anew
+from leadglass_client.views.policy_words import target_words
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from leadglass.v1.common_pb2 import ProcessRef
+    from leadglass_agent.policy.model import Policy
+    from leadglass_client.replay.admitting import KnownProcess
+    from leadglass_client.replay.policies import Policies
+    from leadglass_client.replay.recording import RecordedCall, Recording
+
+# A no of the policy, which another policy can turn into a yes; what else was refused stays refused.
+_OF_POLICY = frozenset({Reason.POLICY_DENIED, Reason.APPROVAL_NEEDED, Reason.CONDITION_UNMET, Reason.PROCESS_NOT_FOUND})
+
+
+@dataclass(frozen=True, slots=True)
+class Redecided:
+    """One call, what becomes of it, and the rules and grants that permit it now."""
+
+    call: RecordedCall
+    anew: Anew
+    rules: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
+
+
+def redecide(recording: Recording, policies: Policies) -> tuple[Redecided, ...]:
+    """Decides all calls, in their order.
+
+    Raises RecordingError on a reply that is none, and ValueError for a permission that this version does not have.
+    """
+    replies = {call.number: replies_of(call) for call in recording.calls}
+    facts = Facts(replies.items())
+    standings = (standing_then(call) for call in recording.calls)
+    terms = SessionTerms(recording.opened, policies.after, next(filter(None, standings), None))
+    budget = SessionBudget(recording.opened, policies.after)
+    return tuple(
+        _within(budget, _one(call, replies[call.number], recording, policies, facts, terms)) for call in recording.calls
+    )
+
+
+def _within(budget: SessionBudget, one: Redecided) -> Redecided:
+    """Counts what is answered on the session's budget."""
+    if one.call.refusal or one.anew.refused is not None:
+        return one
+    spent = budget.spend(one.call, request_of(one.call), one.anew.replies)
+    return replace(one, anew=replace(one.anew, changes=(*one.anew.changes, *spent))) if spent else one
+
+
+def _one(
+    call: RecordedCall,
+    replies: tuple[Message, ...],
+    recording: Recording,
+    policies: Policies,
+    facts: Facts,
+    terms: SessionTerms,
+) -> Redecided:
+    caller = recording.opened.caller
+    ended = terms.refuses(call)
+    if ended is not None:
+        return Redecided(call, _refused(call, ended))
+    after = permitted(policies.after, caller, call)
+    if after is None:  # it was refused before the policy was asked, as it would be now
+        return Redecided(call, Anew())
+    if isinstance(after, Refused):
+        return Redecided(call, _refused(call, after))
+    was = policies.before_of(call)
+    before = after if was is policies.after else None if was is None else permitted(was, caller, call)
+    anew = _view(call, replies, after, before if isinstance(before, Permitted) else None, facts, policies)
+    return Redecided(call, anew, after.rules, after.grants)
+
+
+def _view(
+    call: RecordedCall,
+    replies: tuple[Message, ...],
+    after: Permitted,
+    before: Permitted | None,
+    facts: Facts,
+    policies: Policies,
+) -> Anew:
+    request = request_of(call)
+    process = _process(request, replies, facts, call.number)
+    if process is not None and sight(after.scope, process).process() is False:
+        return _refused(call, Refused(Reason.PROCESS_NOT_FOUND, "the process is outside of what the rules select"))
+    if call.refusal:
+        return _still_refused(call, after, before, process)
+    anew = _rows(call.number, request, replies, after, before, process, facts)
+    if anew is None:
+        anew = _value(request, policies.after) or Anew(replies)
+    if anew.refused is not None:
+        return _refused(call, anew.refused)
+    if process is not None and sight(after.scope, process).process() is None:
+        change = Change(
+            Kind.MAY_LOSE, call.called.permission, note="which process it was about is not in the recording"
+        )
+        return Anew(anew.replies, changes=(change, *anew.changes))
+    return anew
+
+
+def _rows(
+    number: int,
+    request: Message | None,
+    replies: tuple[Message, ...],
+    after: Permitted,
+    before: Permitted | None,
+    process: KnownProcess | None,
+    facts: Facts,
+) -> Anew | None:
+    """Decides the rows of a view anew; None for a method that is no view."""
+    match request, *replies:
+        case ListProcessesRequest() as asked, ListProcessesResponse() as reply:
+            return processes_anew(number, asked, reply, after, before, facts)
+        case ListEnvironmentRequest() as asked, ListEnvironmentResponse() as reply if process is not None:
+            return environment_anew(asked, reply, after, before, process)
+        case StatFilesRequest() as asked, StatFilesResponse() as reply if process is not None:
+            return files_anew(asked, reply, after, before, process)
+        case ListDirectoryRequest() as asked, ListDirectoryResponse() as reply if process is not None:
+            return directory_anew(asked, reply, after, before, process)
+        case ReadTextRequest() as asked, *texts if process is not None:
+            messages = [one for one in texts if isinstance(one, ReadTextResponse)]
+            return text_anew(asked, messages, after, before, process)
+        case _:
+            return None
+
+
+def _value(request: Message | None, policy: Policy) -> Anew | None:
+    """Decides a reveal: break-glass has to cover the variable, whatever the grant says."""
+    if not isinstance(request, RevealRequest):
+        return None
+    glass = policy.break_glass
+    if glass is None or not any(matches_name(glob, request.name) for glob in glass.names):
+        return Anew(refused=Refused(Reason.REVEAL_REFUSED, "breakGlass does not cover this variable"))
+    return None
+
+
+def _process(request: Message | None, replies: tuple[Message, ...], facts: Facts, number: int) -> KnownProcess | None:
+    """Gives what is known of the process that a call is about; None if it is about none."""
+    if not isinstance(
+        request, (ListEnvironmentRequest, StatFilesRequest, ListDirectoryRequest, ReadTextRequest, RevealRequest)
+    ):
+        return None
+    ref: ProcessRef = request.process
+    for reply in replies:
+        if isinstance(reply, ListEnvironmentResponse) and reply.HasField("process"):
+            ref = reply.process
+    return facts.process(ref, number)
+
+
+def _refused(call: RecordedCall, refused: Refused) -> Anew:
+    """Makes a refusal; it is a change unless the call was refused before."""
+    if call.refusal:
+        return Anew(refused=refused)
+    rows = 0 if call.ended is None else call.ended.rows
+    return Anew(refused=refused, changes=(Change(Kind.REFUSED, call.called.permission, rows, (), refused.why),))
+
+
+def _still_refused(
+    call: RecordedCall, after: Permitted, before: Permitted | None, process: KnownProcess | None
+) -> Anew:
+    """Tells of a call that was refused whether the policy of now answers it."""
+    if call.refusal not in _OF_POLICY or (before is not None and before.scope == after.scope):
+        return Anew()
+    if call.refusal == Reason.PROCESS_NOT_FOUND:
+        was = None if before is None else (before.scope,)
+        found = gain(Asked(Permission.PROCESSES_LIST, was, (after.scope,), process), target_words)
+        return Anew(changes=tuple(replace(change, what=call.called.permission) for change in found))
+    return Anew(changes=(Change(Kind.ANSWERED, call.called.permission),))
