@@ -81,7 +81,6 @@ def _session(reply: bytes) -> access_pb2.Session:
 @pytest.fixture
 async def slow(tmp_path: Path) -> AsyncIterator[Slow]:
     ours, theirs = socket.socketpair()
-    incoming, outgoing = await asyncio.open_unix_connection(sock=ours)
     asking, answering = await asyncio.open_unix_connection(sock=theirs)
     asked, may_answer = asyncio.Event(), asyncio.Event()
     may_answer.set()
@@ -95,15 +94,14 @@ async def slow(tmp_path: Path) -> AsyncIterator[Slow]:
                 for part in encode_answer(decode_request(payload).id, CheckAnswer(())):
                     answering.write(frame(part))
 
-    reader = ReaderClient(incoming, outgoing)
+    reader = await ReaderClient.connect(ours)
     tasks = [asyncio.create_task(reader.run()), asyncio.create_task(find_nothing())]
     with built_gate(tmp_path, reader, _AUTHORITY, OPEN_POLICY) as built:
         yield Slow(built, issue(_AUTHORITY, Recipe()).pem, asked, may_answer)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    for writer in (outgoing, answering):
-        writer.close()
+    answering.close()
 
 
 async def test_a_request_that_comes_late_is_decided_by_the_policy_of_its_coming(slow: Slow) -> None:

@@ -454,11 +454,9 @@ _AUTHORITY = new_authority()
 async def gate(tmp_path: Path) -> AsyncIterator[Gate]:
     """Gives a gate of its own with a real audit log and a reader that nobody asks."""
     ours, theirs = socket.socketpair()
-    incoming, outgoing = await asyncio.open_unix_connection(sock=ours)
-    with built_gate(tmp_path, ReaderClient(incoming, outgoing), _AUTHORITY, OPEN_POLICY) as built:
+    with built_gate(tmp_path, await ReaderClient.connect(ours), _AUTHORITY, OPEN_POLICY) as built:
         yield built.gate
-    outgoing.close()
-    await outgoing.wait_closed()
+    ours.close()
     theirs.close()
 
 

@@ -111,7 +111,7 @@ async def unmasked_gate(folder: Path, secret_mounts: tuple[str, ...] = ()) -> As
         stopper.sendall(b"x")
         reader.join(timeout=20)
         listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
         for end in (theirs, stop, stopper):
             end.close()
-        client._outgoing.close()  # noqa: SLF001 - the agent's own ends with its process
         proc.close()

@@ -217,6 +217,20 @@ def test_any_argument_list_keeps_its_boundaries(arguments: list[bytes]) -> None:
         assert redaction.findings or redaction.text.data == argument
 
 
+# What options and values are divided by: `-=` once made the compiled engine cut a word before its start.
+_MARKS = st.text(st.sampled_from("-=:/@,;.'\"{}[]() aDpu"), max_size=8).map(str.encode)
+
+
+@given(st.lists(_MARKS, max_size=6))
+def test_no_argument_of_marks_alone_makes_the_engine_fail(arguments: list[bytes]) -> None:
+    assert len(_REDACTOR.redact_arguments(arguments)) == len(arguments)
+
+
+@pytest.mark.parametrize("word", [b"-=", b"-=x", b"--=", b"--=x", b"-d=", b"-D=", b"=", b"==", b"-", b"--"])
+def test_a_sign_without_a_name_is_an_argument_like_others(word: bytes) -> None:
+    assert [one.text.data for one in _REDACTOR.redact_arguments([b"left", word, b"1"])] == [b"left", word, b"1"]
+
+
 def test_an_error_inside_gives_no_arguments() -> None:
     with pytest.raises(RedactionError):
         _REDACTOR.redact_arguments([b"x", None])  # type: ignore[list-item]

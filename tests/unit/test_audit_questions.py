@@ -105,7 +105,6 @@ _KNOWN: Final = b"a-value-of-the-pod"
 async def reader() -> AsyncIterator[ReaderClient]:
     """Gives a reader that knows one value, and finds it wherever it is."""
     ours, theirs = socket.socketpair()
-    incoming, outgoing = await asyncio.open_unix_connection(sock=ours)
     asking, answering = await asyncio.open_unix_connection(sock=theirs)
 
     async def look() -> None:
@@ -118,14 +117,13 @@ async def reader() -> AsyncIterator[ReaderClient]:
                 for part in encode_answer(request.id, CheckAnswer(held)):
                     answering.write(frame(part))
 
-    client = ReaderClient(incoming, outgoing)
+    client = await ReaderClient.connect(ours)
     tasks = [asyncio.create_task(client.run()), asyncio.create_task(look())]
     yield client
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    for writer in (outgoing, answering):
-        writer.close()
+    answering.close()
 
 
 def _filled(path: Path, count: int, *, session_id: str = "", detail: str = "", segment_bytes: int = 2**26) -> None:

@@ -213,6 +213,23 @@ def test_what_is_said_of_records_before_the_first_one_here_is_counted_and_not_ch
     assert (verdict.earlier_records_absent, verdict.witnessed.out_of_reach) == (12, 2)
 
 
+def test_a_head_that_was_noted_stands_for_what_is_before_it() -> None:
+    writer = _writer()
+    writer.rotate()
+    writer.call(INTENT, OUTCOME)
+    lines = writer.segments[1].splitlines(keepends=True)
+    heads = [json.loads(line)["hash"] for line in lines]
+    later = bytes(writer.segments[1])
+
+    whole = verify(io.BytesIO(later), expect_head=heads[1])
+    before = verify(io.BytesIO(later), expect_head=json.loads(lines[0])["prev"])
+    nothing = verify(io.BytesIO(writer.whole), expect_head="0" * 64)
+
+    assert (whole.intact, whole.expected_head_seq, whole.unwitnessed) == (True, 14, (15, 15))
+    assert (before.expected_head_seq, _fault(before)) == (12, (Fault.FRONTIER_UNVOUCHED, Suspects(13, 15)))
+    assert _fault(nothing) == (Fault.HEAD_MISSING, None)
+
+
 def test_a_later_file_alone_needs_somebody_who_stands_for_its_beginning() -> None:
     writer = _writer()
     writer.rotate()

@@ -32,14 +32,13 @@ async def reader(tmp_path: Path) -> AsyncIterator[ReaderClient]:
     proc = open_proc(lay_out(tmp_path / "proc", OnDisk(pid=7, environment=f"DB_PASSWORD={_VALUE}\0".encode())))
     thread = threading.Thread(target=Reader(theirs, stop, proc, no_redactors()).run)
     thread.start()
-    incoming, outgoing = await asyncio.open_unix_connection(sock=ours)
-    client = ReaderClient(incoming, outgoing)
+    client = await ReaderClient.connect(ours)
     listening = asyncio.create_task(client.run())
     yield client
     stopper.sendall(b"x")
     thread.join(timeout=20)
     listening.cancel()
-    outgoing.close()
+    await asyncio.gather(listening, return_exceptions=True)
     for end in (theirs, stop, stopper):
         end.close()
     proc.close()

@@ -6,7 +6,7 @@ import itertools
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import psutil
 import pytest
@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from leadglass_agent.policy.model import ProcessSelector, Profile, RuleId
 from leadglass_agent.policy.scope import Scope, ScopeRule
 from leadglass_agent.redaction.escape import Visible
+from leadglass_agent.redaction.findings import RedactionError
 from leadglass_agent.views import procfs
 from leadglass_agent.views.process_tree import DEFAULT_LIMITS, ProcessLimits, ProcessQuery, list_processes
-from leadglass_agent.views.redactors import build_redactors
+from leadglass_agent.views.redactors import Redactors, build_redactors
 from leadglass_agent.views.rows import ProcessRow, Unavailable
 from sample_processes import EVERYTHING, OnDisk, forked, lay_out, processes_named, running
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from leadglass_agent.redaction.redactor import Redaction, Redactor
     from leadglass_agent.views.procfs import ProcRoot
     from leadglass_agent.views.rows import ProcessPage
 
@@ -326,6 +328,41 @@ def test_a_masked_argument_is_counted_and_named(tmp_path: Path) -> None:
     assert texts[1].startswith("--password=[redacted:")
     assert secret not in repr(page)
     assert page.masked == 1
+    proc.close()
+
+
+class _Failing:
+    """Fails on command lines, and on nothing else."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self.profile = redactor.profile
+        self.redact = redactor.redact
+
+    def redact_arguments(self, _: object) -> tuple[Redaction, ...]:
+        raise RedactionError
+
+
+def test_a_command_line_that_the_engine_fails_on_is_not_shown_and_hides_no_other_row(tmp_path: Path) -> None:
+    proc = procfs.open_proc(lay_out(tmp_path, OnDisk(1, name=b"web", arguments=b"a\0"), OnDisk(2, name=b"db")))
+    failing = cast("Redactor", _Failing(REDACTORS.strict))
+    redactors = Redactors.made_of(REDACTORS.balanced, failing)
+    page = list_processes(proc, redactors, EVERYTHING, EVERYTHING, EVERYTHING, ProcessQuery(), UNTIMED)
+    assert [row.name.text for row in page.rows] == ["web", "db"]
+    assert _texts(page.rows[0]) == ["[redacted:unreadable]"]
+    assert page.rows[0].arguments_truncated
+    proc.close()
+
+
+def test_the_same_command_line_is_masked_once_and_shown_alike(tmp_path: Path) -> None:
+    secret = "Zq7" + "k3J9" * 8
+    alike = f"app\0--password={secret}\0".encode()
+    proc = procfs.open_proc(lay_out(tmp_path, OnDisk(1, arguments=alike), OnDisk(2, arguments=alike)))
+    redactors = build_redactors()
+    first = list_processes(proc, redactors, EVERYTHING, EVERYTHING, EVERYTHING, ProcessQuery(), UNTIMED)
+    again = list_processes(proc, redactors, EVERYTHING, EVERYTHING, EVERYTHING, ProcessQuery(), UNTIMED)
+    assert first.rows == again.rows
+    assert (first.masked, again.masked) == (2, 2)
+    assert _texts(first.rows[0]) == _texts(first.rows[1]) == ["app", "--password=[redacted:password]"]
     proc.close()
 
 

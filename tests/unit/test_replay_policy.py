@@ -206,6 +206,27 @@ def test_a_process_is_known_from_a_list_before_or_after(name: str) -> None:
         assert (told, bool(one.anew.changes)) == ((None, False) if name == "web" else (Reason.PROCESS_NOT_FOUND, True))
 
 
+def test_a_process_is_what_it_was_listed_as_last_before_the_call() -> None:
+    rules = _SESSION + _TREE + _ENV.replace("}", ", processes: [{names: [web]}]}")
+    tape = Tape()
+    _list(tape, _row(7, "sh"))
+    _list(tape, _row(7, "web"))
+    _environment(tape, "LANG")
+    _list(tape, _row(7, "sh"))
+
+    assert _anew(tape, rules, _ALL)[2].anew.refused is None
+
+
+def test_without_a_session_every_call_is_refused_as_its_opening_is() -> None:
+    tape = Tape()
+    _environment(tape, "LANG")
+
+    (one,) = _anew(tape, _ENV, _ALL)
+
+    assert one.anew.refused is not None
+    assert one.anew.refused.reason is Reason.POLICY_DENIED
+
+
 def test_a_number_that_was_given_anew_is_another_process() -> None:
     rules = _SESSION + _TREE + _ENV.replace("}", ", processes: [{names: [web]}]}")
     tape = Tape()

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
@@ -39,6 +39,8 @@ _CLOSE_SECONDS: Final = 5.0  # a disk that is silent for ever must not keep the 
 _MAX_WAITING: Final = 512
 _BATCH_RECORDS: Final = 128
 _BATCH_BYTES: Final = 262_144
+_REMEMBERED: Final = 1_024
+_SHORT: Final = 128  # characters: names and most paths
 _UNREADABLE: Final = "[redacted:unreadable]"
 _ANSWERS: Final = frozenset({EventKind.OUTCOME, EventKind.REFUSED})
 
@@ -83,6 +85,8 @@ class AuditWriter:
         self.on_record: Callable[[Event], None] = _ignore_record
         self._log = log
         self._redactor = redactor
+        # The same names and paths come with each call, and twice: in its INTENT and in its OUTCOME.
+        self._mask_short = lru_cache(maxsize=_REMEMBERED)(self._mask)
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
         self._waiting = 0
         self._thread: Final = threading.Thread(target=self._work, name="audit", daemon=True)
@@ -150,6 +154,9 @@ class AuditWriter:
 
     def mask(self, text: str) -> str:
         """Masks what a person wrote; what cannot be looked through is not shown."""
+        return self._mask_short(text) if len(text) <= _SHORT else self._mask(text)
+
+    def _mask(self, text: str) -> str:
         try:
             # Requests are UTF-8 by their type, so nothing is lost here; the record escapes what a viewer must not obey.
             return self._redactor.redact(text.encode()).text.data.decode("utf-8", "backslashreplace")

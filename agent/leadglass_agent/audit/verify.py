@@ -179,10 +179,12 @@ class _Reading:
         if misfit is not None:
             return misfit
         self._tree = after
-        if self._expect_head in {read.digest, read.prev} and self._expect_head is not None:
-            self._expected_seq = read.seq - (read.prev == self._expect_head)
-            comparison.agree(self._expected_seq)
-            self._is_vouched = self._is_vouched or read.digest == self._expect_head
+        if read.digest == self._expect_head:
+            self._expected_seq = read.seq
+            self._is_vouched = True
+            comparison.agree(read.seq)
+        elif self._first is None and before.size and read.prev == self._expect_head:  # the last one that is not here
+            self._expected_seq = before.size
         self._is_vouched = self._is_vouched or comparison.agreements > 0 or self._signatures.signed_to > 0
         return None
 

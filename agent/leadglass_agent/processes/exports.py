@@ -13,9 +13,10 @@ from leadglass_agent.audit.shipping import SinkTerms, WhenDown
 from leadglass_agent.processes.shipping import Shipping
 from leadglass_agent.processes.witness import Witness
 from leadglass_agent.standard_output import StandardOutput
+from leadglass_agent.telemetry.extras import need_extra
 from leadglass_agent.telemetry.instruments import CertificateRole
 from leadglass_agent.telemetry.metrics import Standing
-from leadglass_agent.telemetry.providers import Telemetry, need_extra
+from leadglass_agent.telemetry.providers import Telemetry
 from leadglass_agent.telemetry.resource import resource_of
 
 if TYPE_CHECKING:

@@ -31,6 +31,10 @@ class Visible(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truncated: bool
 
 
+# Stands where a text could not be looked through: one that the engine fails on must not hide what is beside it.
+UNREADABLE: Final = Visible("[redacted:unreadable]", truncated=True)
+
+
 def visible(clean: Clean, max_characters: int) -> Visible:
     r"""Escapes what is not plainly visible, then cuts to `max_characters` without splitting an escape.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from leadglass_agent.redaction.escape import Visible, visible
+from leadglass_agent.redaction.escape import UNREADABLE, Visible, visible
+from leadglass_agent.redaction.findings import RedactionError
 
 if TYPE_CHECKING:
     from leadglass_agent.redaction.findings import RuleId
@@ -45,7 +46,15 @@ def mask_arguments(block: Block, argument_bytes: int | None, redactor: Redactor)
 
     A program that writes its title over its arguments makes the kernel read on into the environment. So what lies
     beyond `argument_bytes`, the size of the arguments at exec, is not shown where the kernel tells that size.
+    Arguments that cannot be looked through are not shown, and hide no other process.
     """
+    try:
+        return _masked(block, argument_bytes, redactor)
+    except RedactionError:
+        return Arguments((UNREADABLE,), truncated=True, masked=())
+
+
+def _masked(block: Block, argument_bytes: int | None, redactor: Redactor) -> Arguments:
     data, truncated = block.data, block.cut
     if argument_bytes is not None and len(data) > argument_bytes:
         data, truncated = data[: _end_of_title(data, argument_bytes, redactor)], True

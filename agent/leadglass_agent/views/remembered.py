@@ -11,7 +11,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from leadglass_agent.redaction.escape import visible
+from leadglass_agent.redaction.escape import UNREADABLE, visible
+from leadglass_agent.redaction.findings import RedactionError
 
 if TYPE_CHECKING:
     from leadglass_agent.redaction.escape import Visible
@@ -72,12 +73,15 @@ class ShownNames:
         self._names: Remembered[ShownName] = Remembered()
 
     def of(self, raw: bytes) -> ShownName:
-        """Gives the name as it is shown; raises RedactionError."""
+        """Gives the name as it is shown; one that cannot be looked through is not."""
         digest = self._names.digest(raw)
         found = self._names.find(digest)
         if found is not None:
             return found
-        redaction = self._redactor.redact(raw)
+        try:
+            redaction = self._redactor.redact(raw)
+        except RedactionError:
+            return ShownName(UNREADABLE, ())
         text = visible(redaction.text, self._max_characters)
         shown = ShownName(text, tuple(finding.rule_id for finding in redaction.findings))
         return self._names.keep(digest, shown, len(text.text))

@@ -38,6 +38,7 @@ _MAX_LEVELS: Final = 3
 _MIN_CODE: Final = 4
 _MAX_CODE: Final = 10
 _MAX_CODE_OPTION: Final = 12
+_OPTION_START: Final = 2
 # Options whose value is a short number, and secret.
 _CODES: Final = frozenset((b"pin", b"otp", b"totp", b"passcode", b"tan", b"puk", b"mfa-code", b"otp-code", b"mfa"))
 # Options whose value is a user and a password, of any program.
@@ -130,11 +131,13 @@ def option_pair(word: bytes, equals: int, index: int, found: Found) -> bool:
         if start >= 0:
             found.add(index, start, len(word), ARGUMENT)
             return True
-    if equals <= _MAX_CODE_OPTION and word[2:equals] in _CODES and _is_code(word[equals + 1 :]):
+    if equals <= _OPTION_START:  # -=, --=: compiled, a slice whose end lies before its start is an error
+        return False
+    if equals <= _MAX_CODE_OPTION and word[_OPTION_START:equals] in _CODES and _is_code(word[equals + 1 :]):
         found.add(index, equals + 1, len(word), ARGUMENT)
         return True
     if word[equals - 1] == _D and _is_option_name(word, equals):
-        return _by_command(word[2:equals], index, equals + 1, found)
+        return _by_command(word[_OPTION_START:equals], index, equals + 1, found)
     return False
 
 
