@@ -129,6 +129,10 @@ def _lay_out(folder: Path, planted: dict[str, str]) -> None:
     key.write_text(planted["file"], encoding="utf-8")
     key.chmod(0o600)
     (folder / "audit").mkdir(mode=0o700)
+    (folder / "recordings").mkdir(mode=0o700)
+    recording_key = folder / "recording.key"
+    recording_key.write_bytes(secrets.token_bytes(32))
+    recording_key.chmod(0o600)
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -17,11 +17,13 @@ from urllib.parse import quote
 from stage import Stage, running_agent, running_shop, stage
 
 _COMMAND_SECONDS = 30
-# The exit codes of the client: denied by policy, not found or hidden, no session, a grant is needed.
+# The exit codes of the client: denied by policy, not found or hidden, no session, a grant is needed, no proof.
 _DENIED = 3
 _NOT_FOUND = 4
 _NO_SESSION = 5
 _APPROVAL_NEEDED = 9
+_DOES_NOT_VERIFY = 10
+_CUT = 10
 _PURPOSE = '--reason "checkout is slow since the last deployment" --ticket SHOP-42'
 _CONFIG = """\
 apiVersion: leadglass.dev/v1
@@ -37,6 +39,7 @@ spec:
     callerAuthorities: {folder}/agent/ca.crt
   policy: {folder}/policy.yaml
   audit: {{path: {folder}/audit/audit.jsonl}}
+  recordings: {{path: {folder}/recordings, key: {folder}/recording.key}}
   pod: {{namespace: shop, workload: checkout}}
   unsafeRunAsRoot: {root}
 """
@@ -53,9 +56,12 @@ class Tour:
         """Prints a heading."""
         print(f"\n{_BOLD}# {text}{_PLAIN}", flush=True)
 
-    def run(self, command: str, *, expect: int = 0) -> None:
-        """Prints a command, runs it, prints what it says; raises RuntimeError if it ends otherwise than expected."""
-        print(f"{_GREEN}$ {command}{_PLAIN}", flush=True)
+    def run(self, command: str, *, expect: int = 0, into: str = "") -> str:
+        """Prints a command, runs it, prints what it says or puts it `into` a file; gives it.
+
+        Raises RuntimeError if it ends otherwise than expected.
+        """
+        print(f"{_GREEN}$ {command}{f' > {into}' if into else ''}{_PLAIN}", flush=True)
         done = subprocess.run(
             shlex.split(command),
             env=self._stage.environment,
@@ -67,12 +73,16 @@ class Tour:
             check=False,
         )
         self.printed.append(done.stdout)
-        print(done.stdout.decode("utf-8", "backslashreplace").rstrip(), flush=True)
+        if into:
+            (self._stage.folder / into).write_bytes(done.stdout)
+        else:
+            print(done.stdout.decode("utf-8", "backslashreplace").rstrip(), flush=True)
         if expect:
             print(f"(exit code {done.returncode})", flush=True)
         if done.returncode != expect:
             message = f"expected exit code {expect}, got {done.returncode}"
             raise RuntimeError(message)
+        return done.stdout.decode("utf-8", "backslashreplace")
 
 
 _COLOR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -94,7 +104,7 @@ def main() -> int:
             where = f"--address {address} --server-name shop.demo.leadglass"
             _visit(tour, on, where, web, worker)
             _ask_for_more(tour, on, where, web)
-            _look_back(tour, on)
+            _look_back(tour, on, where)
             if keep:
                 _wait(on)
         return _search(tour, on)
@@ -112,6 +122,7 @@ def _prepare(tour: Tour, on: Stage) -> Path:
     tour.run("leadglass ca issue ca server --name shop.demo.leadglass --path /agent/shop --out agent")
     tour.run("leadglass ca issue ca client --path /user/alice --out alice")
     tour.run("leadglass ca issue ca client --path /user/carol --out carol")
+    tour.run("leadglass ca issue ca client --path /user/dora --out dora")
     tour.run("leadglass ca issue ca client --path /service/dashboard --out dashboard")
     tour.say("The agent's files are checked strictly before anything starts.")
     tour.run(f"leadglass-agent check --config {config}")
@@ -159,11 +170,23 @@ def _ask_for_more(tour: Tour, on: Stage, where: str, web: int) -> None:
     tour.run("leadglass session show")
 
 
-def _look_back(tour: Tour, on: Stage) -> None:
-    tour.say("What the agent says of itself, and what it wrote about all this.")
+def _look_back(tour: Tour, on: Stage, where: str) -> None:
+    tour.say("What the agent says of itself.")
     tour.run("leadglass self")
     tour.run("leadglass session close")
-    tour.run(f"leadglass audit verify {on.folder}/audit/audit.jsonl")
+    tour.say("Dora is the auditor. She takes a copy of the log, and asks who looked at a name.")
+    tour.run(f"leadglass context set dora {where} --identity dora")
+    log = tour.run("leadglass --context dora audit log", into="copy.jsonl").encode()
+    tour.run("leadglass audit who DATABASE_URL copy.jsonl")
+    tour.say("Each reply to Alice carried a receipt, which her client kept. The copy is what they say it must be.")
+    verify = "--receipts state/leadglass/receipts --authority ca/ca.crt"
+    tour.run(f"leadglass audit verify copy.jsonl {verify}")
+    tour.say("Somebody cuts the last ten records off. The log alone would not show it; the receipts do.")
+    (on.folder / "cut.jsonl").write_bytes(b"".join(log.splitlines(keepends=True)[:-_CUT]))
+    tour.run(f"leadglass audit verify cut.jsonl {verify}", expect=_DOES_NOT_VERIFY)
+    tour.say("A session as it was: what was asked, and the masked answers, from its encrypted recording.")
+    session = tour.run("leadglass --context dora recording list -o name").split()[0]
+    tour.run(f"leadglass --context dora replay {session} --timeline")
 
 
 def _child(shop: int, name: str) -> int:
@@ -184,7 +207,8 @@ def _search(tour: Tour, on: Stage) -> int:
     tour.say(
         "Every byte of the replies, the grant, the agent's output and its files is searched for the planted secrets."
     )
-    kept = sorted((on.folder / "audit").iterdir())
+    folders = (on.folder / "audit", on.folder / "recordings", on.folder / "state" / "leadglass" / "receipts")
+    kept = sorted(file for folder in folders for file in folder.iterdir())
     written = [on.folder / "agent.out", on.folder / "agent.err", on.folder / "request.json", *kept]
     seen = [*tour.printed, *(path.read_bytes() for path in written)]
     found = [name for name, value in on.planted.items() if any(form in text for form in _forms(value) for text in seen)]

@@ -240,24 +240,27 @@ class AuditWriter:
         results: list[Recorded] = []
         error: Exception | None = None
         loop = batch[0].done.get_loop()
+        # Without the end of a call there is nothing to prove, and the loop is better left alone.
+        has_answers = any(item.event.kind in _ANSWERS for item in batch)
+
+        def prove(written: Batch) -> None:
+            if has_answers:
+                _deliver(loop, partial(self._prove, batch, written, results))
+
         try:
-            self._log.append(
-                [item.event for item in batch],
-                lambda written: _deliver(loop, partial(self._prove, batch, written, results)),
-            )
+            written = self._log.append([item.event for item in batch], prove)
+            if not has_answers:
+                results = [Recorded(written.first_seq + number, None) for number in range(len(batch))]
         except Exception as caught:  # noqa: BLE001 - it ends in the gate; here it must not end the thread
             error = caught
         _deliver(loop, partial(self._finish, batch, results, error, time.monotonic() - started))
 
     def _prove(self, batch: list[_Append], written: Batch, results: list[Recorded]) -> None:
-        """Gives numbers to all, and to the ends of calls their receipts: one signature for all of them.
+        """Gives numbers to all of a batch, and to the ends of calls their receipts: one signature for all of them.
 
         Nobody sees them before `_finish`, which comes only after the disk has answered.
         """
         numbers = range(written.first_seq, written.first_seq + len(batch))
-        if not any(item.event.kind in _ANSWERS for item in batch):
-            results += [Recorded(seq, None) for seq in numbers]
-            return
         signer = self._log.signer
         note = signer.sign(Checkpoint(signer.origin, written.after.size, written.after.root()))
         proofs = last_proofs(written.before, written.leaves)
