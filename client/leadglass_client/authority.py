@@ -235,7 +235,7 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 def _write(files: tuple[tuple[Path, bytes, int], ...], *, force: bool) -> None:
     if not force:
         for path, _, _ in files:
-            private_files.require_absent(path)
+            private_files.require_absent(path, "give --force to replace it, or choose another folder")
     for path, content, mode in files:
         write = private_files.replace if force else private_files.create
         write(path, content, mode)

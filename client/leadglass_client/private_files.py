@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PRIVATE = 0o600
 PUBLIC = 0o644
 _DIRECTORY = 0o700
+_CHOOSE = "choose another name, or move the old one away"
 
 
 def make_directory(path: Path) -> None:
@@ -25,10 +26,10 @@ def make_directory(path: Path) -> None:
         raise _cannot(path, error) from error
 
 
-def require_absent(path: Path) -> None:
+def require_absent(path: Path, next_step: str = _CHOOSE) -> None:
     """Fails if anything has this name, before the first of several files is written."""
     if path.is_symlink() or path.exists():
-        raise _exists(path)
+        raise _exists(path, next_step)
 
 
 def create(path: Path, content: bytes, mode: int = PRIVATE) -> None:
@@ -61,9 +62,9 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
         os.fsync(file.fileno())
 
 
-def _exists(path: Path) -> Failure:
+def _exists(path: Path, next_step: str = _CHOOSE) -> Failure:
     what = f"{path} exists already and is not overwritten"
-    return Failure(ExitCode.USAGE, what, "give --force to replace it, or choose another folder")
+    return Failure(ExitCode.USAGE, what, next_step)
 
 
 def _cannot(path: Path, error: OSError) -> Failure:

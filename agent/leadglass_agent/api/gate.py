@@ -9,22 +9,20 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from leadglass_agent.access.budget import CallBudget
 from leadglass_agent.api import known_values
+from leadglass_agent.api.endings import Endings
 from leadglass_agent.api.headers import headers_of
-from leadglass_agent.api.peer import host_of
 from leadglass_agent.api.places import StreamPlaces
 from leadglass_agent.api.question import Call, LiveCall, Ports, Question, Reply, StreamQuestion
 from leadglass_agent.api.trail import Trail
-from leadglass_agent.audit.record import Event, EventKind, Ruling
+from leadglass_agent.audit.record import Event, EventKind
 from leadglass_agent.errors import (
-    AuditUnavailable,
     InternalError,
-    KnownValue,
     MethodUnknown,
     RateLimited,
     Reason,
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
     from leadglass_agent.access.refusals import RefusalLedger
     from leadglass_agent.access.session import Session
     from leadglass_agent.api.admission import Admission
-    from leadglass_agent.api.audit_writer import AuditWriter, Recorded
+    from leadglass_agent.api.audit_writer import AuditWriter
     from leadglass_agent.api.disclosing import Disclosing
     from leadglass_agent.api.methods import Method
     from leadglass_agent.api.peer import Peer
@@ -88,7 +86,14 @@ class Gate:
         self._taping = controls.taping
         self._audit = audit
         self._clock = clock
-        self._refusals = refusals
+        self._endings = Endings(
+            ports=ports,
+            watch=controls.watch,
+            taping=controls.taping,
+            audit=audit,
+            clock=clock,
+            refusals=refusals,
+        )
         self._outside = CallBudget()
         self._places = StreamPlaces()
 
@@ -135,11 +140,11 @@ class Gate:
         except TimeoutError:
             refusal = TimedOut("the call's deadline passed")
         except asyncio.CancelledError:
-            await asyncio.shield(self._refuse(TimedOut("the caller went away"), trail, peer))
+            await asyncio.shield(self._endings.refused(TimedOut("the caller went away"), trail, peer))
             raise
         except Exception as error:  # noqa: BLE001 - the one place where the unforeseen ends; its text may hold values
             refusal = InternalError(type(error).__name__, error_id=call_id)
-        await self._refuse(refusal, trail, peer)
+        await self._endings.refused(refusal, trail, peer)
         raise refusal
 
     async def _steps(self, method: Method | None, receive: Receive, peer: Peer, trail: Trail) -> bytes:
@@ -171,9 +176,7 @@ class Gate:
         for event in reply.events:
             await self._audit.append(replace(event, call_id=trail.event.call_id))
         self._count(trail, reply, sealed)
-        await self._taping.end(trail, sealed, None)
-        await self._outcome(trail, peer)
-        trail.is_answered = True
+        await self._endings.answered(trail, sealed, peer)
         return sealed
 
     async def _enter(
@@ -247,7 +250,7 @@ class Gate:
                 if not trail.is_answered:
                     trail.is_answered = True
                     trail.add(detail="the caller, or its deadline, ended the stream")
-                    await asyncio.shield(self._end_stream(trail, peer))
+                    await asyncio.shield(self._endings.answered(trail, None, peer))
                 raise
             finally:
                 for task in (pumping, holding):
@@ -265,8 +268,7 @@ class Gate:
                 self._count(trail, reply, sealed)
                 await self._taping.reply(trail, sealed)
                 if reply.is_last:
-                    await self._end_stream(trail, peer)
-                    trail.is_answered = True
+                    await self._endings.answered(trail, None, peer)
                 async with asyncio.timeout(_UNREAD_SECONDS):
                     await send(sealed)
 
@@ -311,25 +313,6 @@ class Gate:
         trail.count(reply, len(sealed))
         self._ports.count_redactions(dict(reply.redactions))
 
-    async def _end_stream(self, trail: Trail, peer: Peer) -> None:
-        """Records the end of a stream, and writes its outcome; raises AuditUnavailable."""
-        await self._taping.end(trail, None, None)
-        await self._outcome(trail, peer)
-
-    async def _outcome(self, trail: Trail, peer: Peer) -> None:
-        """Writes the record of what was answered; raises AuditUnavailable, so that the answer does not leave."""
-        outcome = replace(
-            trail.event,
-            kind=EventKind.OUTCOME,
-            decision=Ruling.ALLOW,
-            duration_us=self._duration_us(trail),
-        )
-        _conclude(await self._audit.append(outcome), peer)
-        self._ports.count_decision(trail.event.permission, Ruling.ALLOW, None)
-
-    def _duration_us(self, trail: Trail) -> int:
-        return (self._clock().boot_ns - trail.started.boot_ns) // 1_000
-
     def _session(self, method: Method, peer: Peer, caller: Caller, now: Instant) -> Session | None:
         if not method.in_session:
             # Within a session its own rate holds; the few methods outside have this one.
@@ -341,40 +324,6 @@ class Gate:
             detail = "the call names no session, or several"
             raise SessionMissing(detail)
         return self._admission.session(peer.session_ids[0], caller, now)
-
-    async def _refuse(self, refusal: Refusal, trail: Trail, peer: Peer) -> None:
-        """Writes the record of a refusal, or counts it within a flood.
-
-        Raises AuditUnavailable in the refusal's place if the record cannot be written.
-        """
-        if trail.is_answered:
-            return
-        self._ports.count_decision(trail.event.permission, Ruling.DENY, refusal.reason)
-        await self._watch.refused(trail, refusal.reason, self._clock())
-        # An intent on disk always gets its answer there: its own rate, of session or method, bounds those.
-        counted = trail.event.caller or host_of(trail.event.peer or "")
-        if not trail.is_announced and not self._refusals.is_recorded(counted, self._clock()):
-            return
-        with suppress(AuditUnavailable):  # nothing is shown anyway, and the log must have its record
-            await self._taping.end(trail, None, refusal)
-        record = replace(
-            trail.event,
-            kind=EventKind.REFUSED,
-            decision=Ruling.DENY,
-            refusal=refusal.reason,
-            severity=refusal.severity,
-            detail=str(refusal),
-            duration_us=self._duration_us(trail),
-        )
-        if isinstance(refusal, KnownValue):
-            self._ports.count_withheld()
-        _conclude(await self._audit.append(record), peer)
-
-
-def _conclude(recorded: Recorded, peer: Peer) -> None:
-    """Gives the caller its receipt: proof of the record, whatever becomes of the log afterwards."""
-    if recorded.receipt is not None:
-        peer.conclude(recorded.receipt)
 
 
 async def _to_its_end(finishing: Coroutine[object, object, bytes]) -> bytes:

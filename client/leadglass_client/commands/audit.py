@@ -18,7 +18,7 @@ def audit() -> None:
 
 
 @audit.command("verify", short_help="Verify a log offline; exit 10 if it does not hold.")
-@click.argument("logs", metavar="LOG...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("logs", metavar="LOG...", nargs=-1, required=True, type=click.Path(allow_dash=True, readable=False))
 @click.option(
     "--receipts",
     metavar="PATH",
@@ -29,7 +29,7 @@ def audit() -> None:
 @click.option(
     "--authority",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path, readable=False),
     help="Authorities that must stand behind the log's keys.",
 )
 @click.option("--expect-head", metavar="HEX", help="Hash of a record that must be in the log, noted down earlier.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from leadglass_client.options import P, R
 
 
+# A file that cannot be read is told where it is opened, with what to do.
+_LOG: Final = click.Path(allow_dash=True, readable=False)
+
+
 def _with_logs(function: Callable[P, R]) -> Callable[P, R]:
-    return click.argument("logs", metavar="LOG...", nargs=-1, required=True, type=click.Path(allow_dash=True))(function)
+    return click.argument("logs", metavar="LOG...", nargs=-1, required=True, type=_LOG)(function)
 
 
 # Without the global options: LEADGLASS_SESSION must not choose records, and nothing here talks to an agent.
@@ -29,7 +33,13 @@ def _with_logs(function: Callable[P, R]) -> Callable[P, R]:
     required=True,
     help="jsonl: as on disk. ocsf: OCSF 1.8. ecs: Elastic Common Schema. csv: RFC 4180.",
 )
-@click.option("--from", "since", metavar="TIME", default="", help="Records of this time and later.")
+@click.option(
+    "--from",
+    "since",
+    metavar="TIME",
+    default="",
+    help="Records of this time and later: 2025-06-15 or 2025-06-15T15:00:00Z.",
+)
 @click.option("--to", "until", metavar="TIME", default="", help="Records before this time.")
 @click.option("--session", "session_id", metavar="ID", default="", help="Records of this session.")
 @click.option("--caller", metavar="SPIFFE_ID", default="", help="Records of this caller.")

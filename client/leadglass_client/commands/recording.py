@@ -20,13 +20,13 @@ _session = click.argument("session_id", type=plain_text, metavar="SESSION")
 
 
 def _with_reason(function: Callable[..., None]) -> Callable[..., None]:
-    text = "Why, up to 500 characters; written to the agent's audit log."
+    text = "Why, in a sentence of 20 to 500 characters; written to the agent's audit log."
     return click.option("--reason", type=plain_text, required=True, metavar="TEXT", help=text)(function)
 
 
 @click.group("recording", short_help="List, fetch, hold and destroy the recordings of sessions.")
 def recording() -> None:
-    """Every session is recorded: what was asked, and what was shown of it, encrypted with a key of its own.
+    """Sessions that the agent recorded: what was asked, and what was shown of it, each encrypted with its own key.
 
     `leadglass replay` shows a recording as it was.
     """

@@ -13,7 +13,7 @@ from leadglass_client.options import global_options, plain_text, with_global_opt
 if TYPE_CHECKING:
     from leadglass_client.replay.recording import Recording
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path, readable=False)  # told where it is opened, with what to do
 
 
 @click.command("replay", short_help="A recorded session as it was, or as another policy would have it.")

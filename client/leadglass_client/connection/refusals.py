@@ -153,8 +153,8 @@ REFUSALS: Mapping[str, tuple[ExitCode, str, str]] = {
     ),
     "RECORDING_HELD": (
         ExitCode.DENIED,
-        "the recording is held, and stays until it is let go",
-        "let go of it first: leadglass recording release SESSION --reason TEXT",
+        "the recording is held, or its session is open, and it stays until neither is so",
+        "see leadglass recording list; end the session, or: leadglass recording release SESSION --reason TEXT",
     ),
     "INTERNAL": (ExitCode.ERROR, "the agent failed", "find the error id in the agent's log"),
 }

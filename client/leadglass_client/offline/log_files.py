@@ -123,8 +123,10 @@ def _first_seq(name: str) -> int | None:
 
 
 def _unreadable(name: str, error: OSError) -> Failure:
-    code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.ERROR
-    return Failure(code, f"cannot read {_said(name)}: {error.strerror}", _WHOSE)
+    what = f"cannot read {_said(name)}: {error.strerror}"
+    if isinstance(error, FileNotFoundError):
+        return Failure(ExitCode.NOT_FOUND, what, "check the name; a log's folder may be named as well")
+    return Failure(ExitCode.ERROR, what, _WHOSE)
 
 
 def _said(name: str) -> str:

@@ -27,7 +27,7 @@ _WORD: Final = "leadglass-recording-key-v1"
 _OPENED, _SEALED = "opened", "sealed-to-auditor"
 _MAX_FILE: Final = 16 * 1024
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_DIFFERENT: Final = "take the key that belongs to this recording, of the same session"
+_DIFFERENT: Final = "take the recording and the key of the same session, both as `leadglass recording fetch` wrote them"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

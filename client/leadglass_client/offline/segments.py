@@ -78,5 +78,6 @@ def _first_seq(name: str) -> int:
 
 def _unreadable(name: str, error: OSError) -> Failure:
     what = f"cannot read {name}: {error.strerror}"
-    next_step = "the log belongs to the agent's user: copy it out, or run as that user"
-    return Failure(ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.ERROR, what, next_step)
+    if isinstance(error, FileNotFoundError):
+        return Failure(ExitCode.NOT_FOUND, what, "check the name; a log's folder may be named as well")
+    return Failure(ExitCode.ERROR, what, "the log belongs to the agent's user: copy it out, or run as that user")
