@@ -78,7 +78,7 @@ REFUSALS: Mapping[str, tuple[ExitCode, str, str]] = {
     "AUDIT_UNAVAILABLE": (
         ExitCode.ERROR,
         "the agent cannot write its audit log, so it shows nothing",
-        "free space on the volume of the agent's audit log; it recovers by itself",
+        "free space on the volume of its log and recordings, or bring its audit sink back; it recovers by itself",
     ),
     "READER_UNAVAILABLE": (ExitCode.UNREACHABLE, "the agent is restarting", "try again in a few seconds"),
     "TIMED_OUT": (
