@@ -19,6 +19,7 @@ _MAX_MOUNTS = 32
 _POD_FACT = re.compile(r"[A-Za-z0-9._-]{0,253}")
 _MAX_PORT = 65_535
 _MAX_RETENTION_DAYS = 36_500
+_MAX_SEGMENT = 65_536
 _MAX_SPOOL = 65_536
 
 
@@ -140,9 +141,19 @@ def parse_config(text: bytes, source: str) -> Config:
     for index, path in enumerate(config.secret_mounts):
         if len(config.secret_mounts) > _MAX_MOUNTS or not _MOUNT.fullmatch(path) or ".." in path.split("/"):
             raise document.error(("spec", "secretMounts", index), "must be one of at most 32 absolute paths")
+    _check_audit(document, config.audit)
     _check_exports(document, config)
     _check_recordings(document, config.recordings)
     return config
+
+
+def _check_audit(document: Document[_Document], audit: Audit) -> None:
+    """Raises DocumentError for files of the log that are too small or large, or a number of days that is none."""
+    place = ("spec", "audit")
+    if not 1 <= audit.segment_mebibytes <= _MAX_SEGMENT:
+        raise document.error(place, f"segmentMebibytes must be 1 to {_MAX_SEGMENT}")
+    if not 0 <= audit.retention_days <= _MAX_RETENTION_DAYS:
+        raise document.error(place, f"retentionDays must be 0 (for good) to {_MAX_RETENTION_DAYS}")
 
 
 def _check_exports(document: Document[_Document], config: Config) -> None:

@@ -178,3 +178,21 @@ def test_recordings_that_could_not_be_kept_or_read_are_an_error(lines: str, what
     error = _error(_GOOD + lines)
     assert what in error
     assert _PLACE.fullmatch(error)
+
+
+@pytest.mark.parametrize(
+    ("keys", "what"),
+    [
+        ("segmentMebibytes: 0", "segmentMebibytes"),  # an idle agent would begin a file each second
+        ("segmentMebibytes: -1", "segmentMebibytes"),
+        ("segmentMebibytes: 65537", "segmentMebibytes"),
+        ("retentionDays: -1", "retentionDays"),  # every shipped file would be older than tomorrow
+        ("retentionDays: 36501", "retentionDays"),
+    ],
+)
+def test_files_of_the_log_have_a_size_and_a_time_that_can_be_kept(keys: str, what: str) -> None:
+    audit = "audit: {path: /var/lib/leadglass/audit.jsonl"
+    assert audit in _GOOD
+    error = _error(_GOOD.replace(audit, f"{audit}, {keys}"))
+    assert what in error
+    assert _PLACE.fullmatch(error)

@@ -178,7 +178,7 @@ def _take_call(story: _Story, record: Mapping[str, Json], *, who: str) -> None:
 
 def _take_event(story: _Story, record: Mapping[str, Json], kind: str) -> None:
     facts = members_of(record, "facts")
-    step, words = StepKind.RECORDING, kind
+    step, words = StepKind.RECORDING, f"{kind} {text_of(record, 'reason_text')}".rstrip()
     match kind:
         case EventKind.SESSION_OPENED:
             _note(story, record)

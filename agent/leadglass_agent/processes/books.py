@@ -48,15 +48,22 @@ class Books:
         self.journal.close()
 
 
+def new_id() -> str:
+    """Draws an id of 192 random bits that can be typed: one that begins with a dash would look like an option."""
+    while (drawn := secrets.token_urlsafe(_ID_BYTES)).startswith("-"):
+        pass
+    return drawn
+
+
 async def open_books(audit_path: Path, recordings: Recorder | None) -> Books:
     """Opens the journal and takes back what it holds; raises StartRefused or AuditUnavailable."""
     try:
         opened = Journal.open(journal_path(audit_path))
     except JournalRefused as error:
         raise StartRefused(str(error)) from None
-    sessions = SessionBook(lambda: secrets.token_urlsafe(_ID_BYTES))
-    reveals = RevealBook(lambda: secrets.token_urlsafe(_ID_BYTES))
-    halt_reviews = HaltReviews(lambda: secrets.token_urlsafe(_ID_BYTES))
+    sessions = SessionBook(new_id)
+    reveals = RevealBook(new_id)
+    halt_reviews = HaltReviews(new_id)
     disclosure = Disclosure()
     disclosure.restore(entry for entry in opened.entries if isinstance(entry, Spent))
     halt_reviews.restore(entry for entry in opened.entries if isinstance(entry, HaltOwed | HaltReviewed))
