@@ -280,6 +280,9 @@ class Gate:
         while True:
             await asyncio.sleep(_RECHECK_SECONDS)
             now = self._clock()
+            if not self._ports.audit_writable():
+                detail = "the audit log takes no records: nothing goes on that it could not tell of"
+                raise AuditUnavailable(detail)
             caller = self._admission.caller(peer, now)
             self._admission.refuse_halted(caller, now)
             session = live.call.session

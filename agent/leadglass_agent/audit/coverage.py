@@ -1,4 +1,4 @@
-"""Says when the log is due to sign its state: every 64 records, and within 5 s of one that no checkpoint covers."""
+"""Says when the log is due to sign its state: at a start, every 64 records, within 5 s of one that is not covered."""
 
 from __future__ import annotations
 
@@ -26,8 +26,13 @@ class Coverage:
     announced: bool = False
 
     def is_due_with(self, events: Sequence[Event]) -> bool:
-        """Says whether a checkpoint must follow the events in the same write."""
-        return self._announced_with(events) and self.uncovered + len(events) >= _RECORDS
+        """Says whether a checkpoint must follow the events in the same write.
+
+        A start signs at once what it found: nobody can later put another history under it and have it signed.
+        """
+        if _is_start(events):
+            return True
+        return self.announced and self.uncovered + len(events) >= _RECORDS
 
     def is_due(self, now: Instant) -> bool:
         """Says whether the first uncovered record has waited long enough."""
@@ -40,11 +45,12 @@ class Coverage:
 
     def after(self, events: Sequence[Event], now: Instant, *, signed: bool) -> Coverage:
         """Returns the coverage once the events are durable, with or without a checkpoint after them."""
-        announced = self._announced_with(events)
+        announced = self.announced or _is_start(events)
         if signed:
             return Coverage(announced=announced)
         since = self.since_ns if self.uncovered else now.boot_ns
         return Coverage(self.uncovered + len(events), since, announced)
 
-    def _announced_with(self, events: Sequence[Event]) -> bool:
-        return self.announced or any(event.kind is EventKind.AGENT_STARTED for event in events)
+
+def _is_start(events: Sequence[Event]) -> bool:
+    return any(event.kind is EventKind.AGENT_STARTED for event in events)
