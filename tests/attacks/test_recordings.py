@@ -377,7 +377,9 @@ def test_an_agent_that_records_nothing_has_no_recordings(tmp_path: Path) -> None
         _session(again)
 
 
-@pytest.mark.parametrize("fault", ["no folder", "mode", "key of 31 bytes", "no key"])
+@pytest.mark.parametrize(
+    "fault", ["no folder", "mode", "key of 31 bytes", "key inside", "link to a key inside", "foreign key", "no key"]
+)
 def test_what_cannot_be_recorded_to_stops_the_start(tmp_path: Path, fault: str) -> None:
     prepare_recording(tmp_path)
     (tmp_path / "recordings").mkdir(mode=0o700)
@@ -390,6 +392,16 @@ def test_what_cannot_be_recorded_to_stops_the_start(tmp_path: Path, fault: str) 
             (tmp_path / "recordings").chmod(0o755)
         case "key of 31 bytes":
             key.write_bytes(key.read_bytes()[:31])
+        case "key inside":
+            key.rename(tmp_path / "recordings" / "mounted")
+            config = tmp_path / "agent.yaml"
+            text = config.read_text(encoding="utf-8")
+            config.write_text(text.replace(f"{key}", f"{tmp_path / 'recordings' / 'mounted'}"), encoding="utf-8")
+        case "link to a key inside":
+            key.rename(tmp_path / "recordings" / "mounted")
+            key.symlink_to(tmp_path / "recordings" / "mounted")
+        case "foreign key":
+            (tmp_path / "recordings" / "tls.key").write_bytes(b"not ours")
         case _:
             key.unlink()
     with pytest.raises(AssertionError, match=r"exit 2.*recordings"), running_again(tmp_path):

@@ -164,6 +164,31 @@ def test_names_of_files_are_guessed_no_longer_by_reading_them(agent: RunningAgen
     assert [reason(lambda: read(number)) for number in range(62)] == [""] * 60 + ["HALTED"] * 2  # noqa: B023 - now
 
 
+@pytest.mark.parametrize("view", ["StatFiles", "ReadText"])
+@pytest.mark.parametrize("spelling", ["{}//keys/{}", "{}/./keys/./{}", "/{}/keys//{}"])
+def test_no_spelling_of_a_path_hides_what_is_sensitive(
+    agent: RunningAgent, tmp_path: Path, view: str, spelling: str
+) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "app.log").write_text("started\n", encoding="utf-8")
+    path = spelling.format(tmp_path, "app.log")
+    caller = agent.caller(f"speller-{view.lower()}-{spelling.count('.')}{spelling.count('//')}{spelling[0] == '/'}")
+    process, metadata = common_pb2.ProcessRef(pid=os.getpid()), (("leadglass-session", caller.session_id),)
+
+    def look() -> object:
+        if view == "StatFiles":
+            return _stat(caller, path)
+        request = inspect_pb2.ReadTextRequest(process=process, path=path)
+        return list(caller.inspect.ReadText(request, timeout=CALL_SECONDS, metadata=metadata))
+
+    reasons = [reason(look) for _ in range(_ABUSE["SENSITIVE_PATHS"][1] + 1)]
+    assert (reasons[0], reasons[-1]) == ("", "HALTED")
+    named = [record.get("arguments", {}) for record in agent.records() if record.get("session_id") == caller.session_id]
+    assert {path for arguments in named for path in arguments.get("path", arguments.get("paths", []))} == {
+        f"{tmp_path}/keys/app.log"
+    }
+
+
 def test_each_halt_is_counted(agent: RunningAgent) -> None:
     halts = [record for record in agent.records() if record["kind"] == "HALTED"]
     assert halts

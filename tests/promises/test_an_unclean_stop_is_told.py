@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from leadglass_agent import clock
+from leadglass_agent.audit.chain import Head
 from leadglass_agent.audit.log import AuditLog
 from leadglass_agent.audit.record import Event, EventKind
+from leadglass_agent.processes.ship_cursor import cursor_path, write_cursor
 from running_agent import prepare, running_again
 
 if TYPE_CHECKING:
@@ -64,3 +66,19 @@ def test_a_wall_clock_that_was_set_between_two_agents_is_recorded_at_the_start(t
     assert len(jumped) == 1
     assert abs(jumped[0]["facts"]["seconds"] + 3_600) <= 1
     assert _boots(records)[-1]["facts"]["previous_stop"] == "clean"
+
+
+def test_a_log_that_ends_before_what_the_sink_has_is_told_by_the_next_start(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    with running_again(tmp_path) as agent:
+        agent.caller()
+    last = agent.every_record()[-1]
+    write_cursor(cursor_path(agent.audit_log), Head(last["seq"], last["hash"]))
+    with running_again(tmp_path) as agent:
+        agent.caller()
+    assert "log_shrank" not in _boots(agent.records())[-1]["facts"]
+    agent.audit_log.write_bytes(b"".join(agent.audit_log.read_bytes().splitlines(keepends=True)[: last["seq"] - 2]))
+    with running_again(tmp_path) as agent:
+        agent.caller()
+    told = _boots(agent.records())[-1]["facts"]
+    assert (told["log_shrank"], told["shipped_seq"], told["shipped_hash"]) == (True, last["seq"], last["hash"])

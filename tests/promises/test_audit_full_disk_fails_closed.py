@@ -12,15 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+import grpc
 import pytest
 
 from audit_logs import INTENT, OUTCOME, SteppingClock, lines_of, verify_file
 from faulty_fs import FaultyFileSystem, mounted
+from leadglass.v1 import common_pb2, inspect_pb2
 from leadglass_agent.audit.checkpoint import open_note
 from leadglass_agent.audit.file import AuditLogRefused
 from leadglass_agent.audit.log import AuditLog
 from leadglass_agent.audit.record import Event, EventKind
 from leadglass_agent.errors import AuditUnavailable
+from running_agent import reason_of, running_agent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -497,3 +500,27 @@ def test_a_disk_that_reserves_nothing_keeps_a_file_in_place_of_the_room(
     assert stand_in.exists()
     assert _kinds(tmp_path / "audit.jsonl") == ["INTENT", "AUDIT_HALT", "AUDIT_RECOVERED", "OUTCOME"]
     assert verify_file(tmp_path / "audit.jsonl").intact
+
+
+def test_a_text_that_is_followed_ends_when_the_log_cannot_be_written(tmp_path: Path) -> None:
+    followed = tmp_path / "app.log"
+    followed.write_text("started\n", encoding="utf-8")
+    (tmp_path / "agent").mkdir()
+    with running_agent(tmp_path / "agent") as agent:
+        caller = agent.caller()
+        process = common_pb2.ProcessRef(pid=os.getpid())
+        lines = caller.inspect.ReadText(
+            inspect_pb2.ReadTextRequest(process=process, path=str(followed), follow=True),
+            timeout=60,
+            metadata=(("leadglass-session", caller.session_id),),
+        )
+        assert next(lines).lines
+        folder, away = agent.audit_log.parent, tmp_path / "away"
+        folder.rename(away)
+        try:
+            with pytest.raises(grpc.RpcError) as ended:
+                for _ in lines:
+                    pass
+        finally:
+            away.rename(folder)
+        assert reason_of(ended.value) == "AUDIT_UNAVAILABLE"

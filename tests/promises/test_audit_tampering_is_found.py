@@ -150,7 +150,7 @@ def test_a_log_that_was_written_anew_with_another_key_is_found_by_receipts_and_b
     by_authority = verify(io.BytesIO(forged), authorities_pem=issuer.pem)
 
     assert by_receipts.fault is not None
-    assert by_receipts.fault.fault is Fault.WITNESS_MISMATCH
+    assert by_receipts.fault.fault is Fault.SIGNER_UNKNOWN
     assert by_authority.fault is not None
     assert (by_authority.fault.fault, by_authority.fault.line) == (Fault.KEY_UNCERTIFIED, 1)
 

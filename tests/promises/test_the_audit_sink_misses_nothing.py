@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from leadglass.v1 import agent_pb2
+from leadglass.v1 import agent_pb2, inspect_pb2
+from leadglass.v1.common_pb2 import ProcessRef
 from leadglass_agent.audit.chain import GENESIS, Fault, follows, read_line
 from otlp_receiver import Received, otlp_receiver
 from running_agent import RunningAgent, prepare, reason_of, running_again, running_agent, start
@@ -137,6 +138,26 @@ def test_without_its_sink_an_agent_that_is_told_to_refuse_does_and_records_the_o
     assert _without_repeats(received.lines()) == agent.audit_log.read_bytes().splitlines()
 
 
+@pytest.mark.slow
+def test_without_its_sink_an_agent_that_is_told_to_refuse_ends_streams_too(tmp_path: Path) -> None:
+    followed, received = tmp_path / "app.log", Received()
+    followed.write_text("started\n", encoding="utf-8")
+    with (
+        otlp_receiver(received),
+        running_agent(tmp_path / "agent", rewrite=_shipping_to(received, "refuse")) as agent,
+    ):
+        caller = agent.caller()
+        request = inspect_pb2.ReadTextRequest(process=ProcessRef(pid=os.getpid()), path=str(followed), follow=True)
+        metadata = (("leadglass-session", caller.session_id),)
+        following = caller.inspect.ReadText(request, timeout=2 * _SECONDS, metadata=metadata)
+        assert next(following).lines
+        received.answer(status=503)
+        with pytest.raises(grpc.RpcError) as ended:
+            for _ in following:
+                pass
+        assert reason_of(ended.value) == "AUDIT_UNAVAILABLE"
+
+
 def test_each_checkpoint_is_on_standard_output_too(tmp_path: Path) -> None:
     with running_agent(tmp_path) as agent:
         caller = agent.caller()
@@ -159,7 +180,8 @@ def test_a_pipe_that_nobody_reads_stops_no_call(tmp_path: Path) -> None:
     with os.fdopen(ends[0], "rb") as read, os.fdopen(ends[1], "wb") as write, (tmp_path / "err").open("wb") as err:
         process = start(config, write, err)
         try:
-            ready = json.loads(read.readline())
+            # The state that the start signs comes before it.
+            ready = next(line for line in map(_document, map(bytes.decode, read)) if line["event"] == "listening")
             # The pipe is full from here on: 64 KiB of somebody else's text, which nobody takes.
             os.set_blocking(write.fileno(), False)
             _fill(write.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 
 import independent_verifier
 from leadglass_agent.audit.chain import Fault
+from leadglass_agent.audit.checkpoint import Checkpoint
 from leadglass_agent.audit.verify import verify
 from leadglass_agent.audit.witnesses import read_witnesses
 from random_logs import certified_agent, random_life, trusted
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from random_logs import Life
 
 # These are said of the log, or of a receipt, and not of a line.
-_OF_THE_WHOLE = {Fault.FRONTIER_UNVOUCHED, Fault.RECEIPT_INVALID}
+_OF_THE_WHOLE = {Fault.FRONTIER_UNVOUCHED, Fault.SEGMENT_MISSING, Fault.SIGNER_UNKNOWN, Fault.RECEIPT_INVALID}
 # These need a noted head, hundreds of records, or a bit in the right place; all others come up in any hundred logs.
 _RARE = {
     Fault.HEAD_MISSING,
@@ -54,7 +56,12 @@ def _cases(chance: Random, life: Life) -> Iterator[tuple[str, bytes, list[str]]]
     yield "of an own key and authority", other.writer.whole, kept
     yield "of another life", random_life(chance).writer.whole, kept
     shown = _kept(random_life(chance, origin=life.writer.origin), chance)
-    yield "two histories", life.writer.whole, kept + shown
+    yield "two histories, of which a stranger signed one", life.writer.whole, kept + shown
+    if kept:
+        note: str = json.loads(kept[0]).get("note") or json.loads(kept[0])["checkpoint"]
+        size, signer = int(note.split("\n")[1]), chance.choice(list(life.signers.values()))
+        other_state = signer.sign(Checkpoint(life.writer.origin, size, chance.randbytes(32)))
+        yield "two histories", life.writer.whole, [*kept, json.dumps({"event": "checkpoint", "note": other_state})]
     yield "no log", b"", kept
     if life.writer.receipts:
         receipt = chance.choice(life.writer.receipts).text
@@ -63,6 +70,8 @@ def _cases(chance: Random, life: Life) -> Iterator[tuple[str, bytes, list[str]]]
         lines = b"".join(segments[gone:]).splitlines(keepends=True)
         begun = (changed(lines[0], tree_size=3), *lines[1:])
         yield "a segment that lies about what was before", b"".join(begun), kept
+        life.writer.delete(gone)
+        yield "retention", life.writer.whole, kept
 
 
 @pytest.mark.parametrize(

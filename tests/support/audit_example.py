@@ -131,7 +131,7 @@ def example_files() -> ExampleFiles:
 
 def _written(agent: Link, *, is_forged: bool) -> LogWriter:
     writer = LogWriter(agent, _ORIGIN, SteppingClock())
-    writer.start(_key(1), event=_STARTED)
+    writer.begin(_key(1), event=_STARTED)
     writer.add(_STRANGER)
     writer.call(_OPEN, _OPENED, _done(_OPEN, 1, 0, 212, 1_904), method="OpenSession")
     writer.checkpoint()

@@ -4,12 +4,15 @@ import base64
 import hashlib
 import json
 import re
+from collections import defaultdict
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 _TEXTS = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [A-Z_]{1,32} [0-9a-f]{64} [0-9]+ [1-9][0-9]* 1"
+_EARLY = {"TAIL_REPAIRED", "AUDIT_HALT", "AUDIT_RECOVERED", "SEGMENT_STARTED"}
+_Said = tuple[str, bytes, str, str]  # "leaf" or "root", its hash, the key, the note if the key did not come with it
 
 
 def _sha(*parts: bytes) -> bytes:
@@ -48,21 +51,36 @@ def _check_key(r: dict[str, str], origin: str, authority: x509.Certificate | Non
     return r["verifier_key"]
 
 
-def verify(log: bytes, witnesses: list[str], authority: x509.Certificate | None) -> int | None:  # noqa: C901 - one page
-    seq, prev, border, origin, key, keys, uncovered, is_vouched = 0, "0" * 64, list[bytes](), "", "", 0, 0, True
-    seen, number, bad = dict[str, dict[int, set[tuple[str, bytes]]]](), 0, 0
-    known = dict[int, set[tuple[str, bytes]]]()
+def _is_named(said: _Said, keys: dict[str, str]) -> bool:
+    try:
+        if said[3]:
+            _check_note(said[3], keys[base64.b64decode(said[3].split()[-1])[:4].hex()])
+    except Exception:  # noqa: BLE001 - whatever is wrong, it proves nothing
+        return False
+    return bool(said[3]) or said[2] in keys.values()
+
+
+def _read(witnesses: list[str]) -> tuple[dict[str, dict[int, set[_Said]]], int]:
+    seen, bad = defaultdict[str, dict[int, set[_Said]]](dict), 0
     for kept in map(json.loads, witnesses):
-        name, size, said = (kept.get("checkpoint") or kept["note"]).split("\n")[:3]
+        note, mine = kept.get("checkpoint") or kept["note"], kept.get("key", "")
+        name, size, said = note.split("\n")[:3]
         try:
-            if "key" in kept:
-                _check_note(kept["checkpoint"], kept["key"])
+            if mine:
+                _check_note(note, mine)
                 leaf, path = bytes.fromhex(kept["leaf"]), [bytes.fromhex(one) for one in kept["hashes"]]
                 assert _led_to(leaf, kept["seq"] - 1, int(size), path) == base64.b64decode(said)
-                seen.setdefault(name, {}).setdefault(kept["seq"], set()).add(("leaf", leaf))
-            seen.setdefault(name, {}).setdefault(int(size), set()).add(("root", base64.b64decode(said)))
+                seen[name].setdefault(kept["seq"], set()).add(("leaf", leaf, mine, ""))
+            seen[name].setdefault(int(size), set()).add(("root", base64.b64decode(said), mine, "" if mine else note))
         except Exception:  # noqa: BLE001 - whatever is wrong, it proves nothing
             bad += 1
+    return seen, bad
+
+
+def verify(log: bytes, witnesses: list[str], authority: x509.Certificate | None) -> int | None:
+    seq, prev, border, origin, key, uncovered, started, vouched = 0, "0" * 64, list[bytes](), "", "", 0, 10**9, 0
+    (seen, bad), keys, hashed, gone = _read(witnesses), dict[str, str](), {0: "0" * 64}, {0: 0}
+    number, first, announced = 0, 1, set[str]()
     try:
         for number, line in enumerate(re.findall(rb"[^\n]*\n|[^\n]+", log), 1):
             r = json.loads(line)
@@ -70,31 +88,46 @@ def verify(log: bytes, witnesses: list[str], authority: x509.Certificate | None)
             assert _sha(b"leadglass.dev/audit/record/v1\n", body.encode()).hex() == r["hash"]
             assert line[:20_480] == json.dumps(r, sort_keys=True, separators=(",", ":")).encode() + b"\n"
             assert re.fullmatch(_TEXTS, f"{r['time']} {r['kind']} {r['prev']} {r['boot_ns']} {r['seq']} {r['v']}")
-            if is_later := number == 1 < r["seq"] and "frontier" in r:
+            if number == 1 < r["seq"] and "frontier" in r:
                 seq, prev, border = r["seq"] - 1, r["prev"], [bytes.fromhex(one) for one in r["frontier"]]
+                first, hashed = seq + 1, {seq: prev}
             assert (r["seq"], r["prev"], len(border)) == (seq + 1, prev, seq.bit_count())
-            root, uncovered, key = _root(border), uncovered + 1, "" if r["kind"] == "AGENT_STARTED" else key
-            if r["kind"] in {"SEGMENT_STARTED", "CHECKPOINT"}:
-                state = (seq, root.hex(), origin or r["origin"], [h.hex() for h in border if r["kind"] != "CHECKPOINT"])
+            root, uncovered, kind, facts = _root(border), uncovered + 1, r["kind"], r.get("facts", {})
+            if kind in {"SEGMENT_STARTED", "CHECKPOINT"}:
+                state = (seq, root.hex(), origin or r["origin"], [h.hex() for h in border if kind != "CHECKPOINT"])
                 assert (r["tree_size"], r["root_hash"], r["origin"], r.get("frontier", [])) == state
                 origin = r["origin"]
-            if not key and ("verifier_key" in r or (r["kind"] == "AGENT_STARTED" and keys)):
-                key, keys, uncovered = _check_key(r, origin, authority), keys + 1, 0
-                origin = key.split("+")[0]
-            if r["kind"] == "CHECKPOINT" and key:
-                note = f"{origin}\n{seq}\n{base64.b64encode(root).decode()}\n\n\u2014 {origin} {r['signature']}\n"
-                _check_note(note, key)
-                uncovered, is_vouched = 0, True
-            known = seen.get(origin or next(iter(seen), ""), {})
-            before = {one for one in known.get(seq, ()) if is_later and one[0] == "root"}
-            leaf, size = _sha(b"\x00", line[:-1]), seq
-            seq, prev, border = seq + 1, r["hash"], [*border, leaf]
+            if kind == "AGENT_STARTED" or (not key and "verifier_key" in r):
+                key = _check_key(r, origin, authority) if "verifier_key" in r or keys else ""
+                assert key not in announced
+                started, announced = (number, announced | {key} - {""}) if kind[0] == "A" else (started, announced)
+                origin, keys = key.split("+")[0] or origin, keys | ({key.split("+")[1]: key} if key else {})
+            if kind == "CHECKPOINT" and key:
+                _check_note(
+                    f"{origin}\n{seq}\n{base64.b64encode(root).decode()}\n\n\u2014 {origin} {r['signature']}\n", key
+                )
+                uncovered, started, vouched = 0, 10**9, max(vouched, seq)
+            gone[facts["last_seq"] if kind == "SEGMENT_DELETED" else -1] = seq + 1
+            assert kind != "AUDIT_RECOVERED" or hashed[facts.get("expected_seq", seq)] == facts.get(
+                "expected_hash", prev
+            )
+            before = {one[1] for one in seen[origin].get(first - 1, ()) if one[0] == "root" and _is_named(one, keys)}
+            assert number > 1 or before <= {root}
+            leaf, size, seq, prev = _sha(b"\x00", line[:-1]), seq, seq + 1, r["hash"]
+            border, hashed[seq], every = [*border, leaf], prev, seen[origin].get(seq, set())
             while size & 1:
                 size, border = size >> 1, [*border[:-2], _sha(b"\x01", *border[-2:])]
-            is_vouched = (is_vouched and not is_later) or bool(known.get(seq) or before)
-            assert not before - {("root", root)} | known.get(seq, set()) - {("root", _root(border)), ("leaf", leaf)}
-            assert uncovered <= 256 if key else not authority
+            here = {one[:2] for one in every if _is_named(one, keys)}
+            bad, vouched = bad + any(not _is_named(one, keys) for one in every), seq if here else vouched
+            assert here <= {("root", _root(border)), ("leaf", leaf)}
+            is_early = number <= 16 and kind in _EARLY
+            assert (uncovered <= 256 and number - started <= 16) if key else (is_early or not authority)
     except Exception:  # noqa: BLE001 - whatever is wrong, it is wrong here
         return number
-    fits = number and is_vouched and not bad and max(known, default=bool(seen) * (seq + 1)) <= seq
-    return None if fits else number + 1
+    fits = (
+        number
+        and not bad
+        and max(seen[origin], default=any(seen.values()) * (seq + 1)) <= seq
+        and (keys or not authority)
+    )
+    return None if fits and (first == 1 or first <= vouched >= gone.get(first - 1, seq + 1)) else number + 1

@@ -35,6 +35,7 @@ class Received:
     port: int = 0
     status: int = 200
     refused_records: int = 0
+    reply: bytes | None = None
     bodies: list[tuple[str, bytes]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     attempts: int = 0
@@ -44,6 +45,9 @@ class Received:
         """Keeps a request if it is to be answered with yes; gives status and body of the answer."""
         with self.changed:
             self.attempts += 1
+            if self.reply is not None:
+                self.changed.notify_all()
+                return self.status, self.reply
             answer = ExportLogsServiceResponse()
             if self.refused_records:
                 answer = ExportLogsServiceResponse(
@@ -55,10 +59,10 @@ class Received:
             self.changed.notify_all()
             return self.status, answer.SerializeToString()
 
-    def answer(self, *, status: int = 200, refused_records: int = 0) -> None:
-        """Changes how requests are answered from now on."""
+    def answer(self, *, status: int = 200, refused_records: int = 0, reply: bytes | None = None) -> None:
+        """Changes how requests are answered from now on; none is kept that `reply` answers."""
         with self.changed:
-            self.status, self.refused_records = status, refused_records
+            self.status, self.refused_records, self.reply = status, refused_records, reply
 
     def wait_for_attempts(self, more: int) -> None:
         """Waits until that many more requests have come, taken or not."""

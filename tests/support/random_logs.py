@@ -59,10 +59,12 @@ def random_life(chance: Random, *, agent: Link | None = None, steps: int = 40, o
 
     def start() -> None:
         key = Ed25519PrivateKey.from_private_bytes(chance.randbytes(32))
-        writer.start(key)
+        writer.begin(key)
         signer = LogSigner(name, key)
         signers[signer.verifier_key] = signer
 
+    if chance.random() < 0.1:  # what a crash before the first start left behind
+        writer.add(Event(kind=EventKind.TAIL_REPAIRED, facts=(("bytes", 11), ("pieces", 1))))
     start()
     for _ in range(chance.randint(3, steps)):
         drawn = chance.random()
@@ -72,6 +74,9 @@ def random_life(chance: Random, *, agent: Link | None = None, steps: int = 40, o
             writer.call(
                 Event(kind=EventKind.REFUSED, call_id=chance.randbytes(4).hex(), detail="n" * chance.randint(0, 90))
             )
+        elif drawn < 0.75:
+            facts = (("cause", "ENOSPC"), ("expected_seq", writer.head.seq), ("expected_hash", writer.head.digest))
+            writer.add(Event(kind=EventKind.AUDIT_RECOVERED, facts=facts))
         elif drawn < 0.8:
             writer.add(Event(kind=EventKind.FIRST_SEEN, caller=AGENT, facts=(("times", chance.randint(0, 9)),)))
         elif drawn < 0.9:
@@ -79,5 +84,7 @@ def random_life(chance: Random, *, agent: Link | None = None, steps: int = 40, o
         elif drawn < 0.96:
             writer.rotate()
         else:
+            if chance.random() < 0.3:
+                writer.rotate(at_start=True)
             start()
     return Life(writer, signers)

@@ -81,11 +81,14 @@ def write_example(folder: Path, policies: list[str]) -> None:
         after_seconds=80,
     )
     tape.save(folder / "incident.rec")
-    records = (
-        f'{{"kind":"OUTCOME","session_id":"{opened.session_id}","call_id":"{call}","recording":"{one}"}}\n'
-        for call, one in tape.digests().items()
+    session = f'"session_id":"{opened.session_id}"'
+    calls = (
+        f'{{"kind":"OUTCOME",{session},"call_id":"{call}","recording":"{one}","seq":{seq}}}\n'
+        for seq, (call, one) in enumerate(tape.digests().items(), start=2)
     )
-    (folder / "audit.jsonl").write_text("".join(records), encoding="utf-8")
+    began = f'{{"kind":"SESSION_OPENED",{session},"seq":1}}\n'
+    ended = f'{{"kind":"SESSION_ENDED",{session},"seq":{2 + tape.calls}}}\n'
+    (folder / "audit.jsonl").write_text("".join((began, *calls, ended)), encoding="utf-8")
 
 
 def _process(pid: int, name: str, parent: int) -> inspect_pb2.Process:

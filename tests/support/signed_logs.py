@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -46,6 +47,7 @@ class LogWriter:
     head: Head = GENESIS
     tree: Frontier = EMPTY
     signer: LogSigner | None = None
+    started: Event | None = None
 
     @property
     def whole(self) -> bytes:
@@ -53,19 +55,23 @@ class LogWriter:
         return b"".join(self.segments)
 
     def start(self, key: Ed25519PrivateKey, *, event: Event | None = None) -> None:
-        """Starts the agent with a new key of the log."""
+        """Writes the record of a start with a new key of the log; see `begin`."""
         signer = LogSigner(self.origin, key)
         began = event or Event(kind=EventKind.AGENT_STARTED)
         certificate = base64.b64encode(self.agent.certificate.public_bytes(Encoding.DER)).decode()
         self.signer = signer
-        self.add(
-            _with(
-                began,
-                verifier_key=signer.verifier_key,
-                certificate=certificate,
-                key_signature=certify(signer.verifier_key, self.agent.key),
-            )
+        self.started = replace(
+            began,
+            verifier_key=signer.verifier_key,
+            certificate=certificate,
+            key_signature=certify(signer.verifier_key, self.agent.key),
         )
+        self.add(self.started)
+
+    def begin(self, key: Ed25519PrivateKey, *, event: Event | None = None) -> None:
+        """Starts the agent as it does: the new key signs the state with the start itself."""
+        self.start(key, event=event)
+        self.checkpoint()
 
     def add(self, event: Event) -> bytes:
         """Appends a record and gives its leaf hash."""
@@ -109,9 +115,10 @@ class LogWriter:
             )
         )
 
-    def rotate(self) -> None:
-        """Begins another segment."""
+    def rotate(self, *, at_start: bool = False) -> None:
+        """Begins another file, which repeats the key of the start; at a start there is none yet."""
         self.segments.append(bytearray())
+        named = None if at_start else self.started
         self.add(
             Event(
                 kind=EventKind.SEGMENT_STARTED,
@@ -120,8 +127,29 @@ class LogWriter:
                 root_hash=self.tree.root().hex(),
                 frontier=tuple(root.hex() for root in self.tree.roots),
                 facts=(("previous", f"audit.jsonl.{len(self.segments):012d}"),),
+                verifier_key=None if named is None else named.verifier_key,
+                certificate=None if named is None else named.certificate,
+                key_signature=None if named is None else named.key_signature,
             )
         )
+
+    def delete(self, count: int) -> None:
+        """Deletes the oldest files as retention does: the log says so, and signs that."""
+        for segment in self.segments[:count]:
+            numbers = [json.loads(line)["seq"] for line in segment.splitlines()]
+            self.add(
+                Event(
+                    kind=EventKind.SEGMENT_DELETED,
+                    facts=(
+                        ("first_seq", numbers[0]),
+                        ("last_seq", numbers[-1]),
+                        ("bytes", len(segment)),
+                        ("sha256", hashlib.sha256(segment).hexdigest()),
+                    ),
+                )
+            )
+        self.checkpoint()
+        del self.segments[:count]
 
     def note(self) -> str:
         """Gives the signed state as it is."""
@@ -131,14 +159,3 @@ class LogWriter:
     def _signer(self) -> LogSigner:
         assert self.signer is not None
         return self.signer
-
-
-def _with(event: Event, *, verifier_key: str, certificate: str, key_signature: str) -> Event:
-    return Event(
-        kind=event.kind,
-        policy_digest=event.policy_digest,
-        facts=event.facts,
-        verifier_key=verifier_key,
-        certificate=certificate,
-        key_signature=key_signature,
-    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+    from leadglass_agent.recordings.archive import Listed
     from leadglass_agent.recordings.keys import WrappingKeys
     from leadglass_agent.recordings.records import Record
 
@@ -35,6 +37,29 @@ _PATIENCE = 60.0  # a test is about something else than a slow disk
 _LIMITS = SessionLimits(max_minutes=60, idle_minutes=10, max_open=8, calls_per_minute=60, min_reason_characters=20)
 
 
+class Stall(tuple[int, str]):  # noqa: SLOT001 - a tuple has no slots that hold anything
+    """A place in a list of recordings whose search keeps their thread until it is let go, as a silent disk does."""
+
+    began: threading.Event
+    over: threading.Event
+
+    def __new__(cls) -> Self:
+        """Makes one."""
+        stall = super().__new__(cls, (0, ""))
+        stall.began, stall.over = threading.Event(), threading.Event()
+        return stall
+
+    def __lt__(self, other: object) -> bool:
+        """Waits: a place of ours is compared with each place in the list."""
+        self.began.set()
+        self.over.wait()
+        return False
+
+
+async def nowhere(_listed: Listed) -> None:
+    """Records a change of a recording nowhere."""
+
+
 def recorder_in(
     folder: Path,
     keys: WrappingKeys = MOUNTED,
@@ -43,6 +68,7 @@ def recorder_in(
     max_bytes: int = MAX_RECORDING,
     mask: Callable[[str], str] = str,
     seconds: float = _PATIENCE,
+    close_seconds: float = _PATIENCE,
 ) -> Recorder:
     """Gives a recorder over `folder`/recordings."""
     return Recorder(
@@ -55,6 +81,7 @@ def recorder_in(
             mask=mask,
             max_bytes=max_bytes,
             seconds=seconds,
+            close_seconds=close_seconds,
         )
     )
 

@@ -24,6 +24,7 @@ class Line(TypedDict):
     kind: str
     origin: str
     tree_size: int
+    severity: str
     facts: dict[str, str | int]
 
 

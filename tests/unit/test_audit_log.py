@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, TypedDict
 import pytest
 
 from audit_logs import INTENT, OUTCOME, SteppingClock, lines_of, verify_bytes, verify_file
-from leadglass_agent.audit.chain import Fault, Head
+from leadglass_agent.audit.chain import MAX_SEQ, Fault, Head
 from leadglass_agent.audit.file import AuditLogRefused
 from leadglass_agent.audit.log import AuditLog
 from leadglass_agent.audit.record import Event, EventKind
+from leadglass_agent.audit.tree import leaf_hash
 from leadglass_agent.errors import AuditUnavailable
+from tampering import changed, rechained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -293,3 +295,132 @@ def test_a_hard_limit_refuses_with_a_code_for_the_log_and_nothing_for_the_caller
     AuditLog.open(path, SteppingClock()).close()
     assert [line["kind"] for line in _lines(path)] == ["TAIL_REPAIRED"]
     assert verify_file(path).intact
+
+
+def _forged(path: Path, count: int, *, seed: bytes = b"") -> bytes:
+    """Makes another history from the log's own lines, with more records: everything fits, but it never happened."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines = [changed(line, caller="spiffe://test.leadglass/user/mallory") for line in lines] * count
+    return seed + b"".join(rechained(lines, 0))
+
+
+def _put_in_place(path: Path, data: bytes) -> None:
+    fresh = path.with_name("fresh")
+    _write(fresh, data)
+    fresh.rename(path)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("loses_nodes", [False, True])
+def test_a_foreign_history_in_the_logs_place_is_moved_aside_and_never_signed(
+    path: Path, log: AuditLog, count: int, *, loses_nodes: bool
+) -> None:
+    log.append([Event(kind=EventKind.AGENT_STARTED)])
+    log.append([INTENT, OUTCOME])
+    acknowledged, tree, own = log.head, log.frontier, path.read_bytes()
+    forged = _forged(path, count)
+    _put_in_place(path, forged)
+    if loses_nodes:
+        path.with_name("audit.jsonl.tree").unlink()
+
+    assert not log.probe()
+    written = log.append([OUTCOME])
+
+    assert path.with_name("audit.jsonl.foreign.1").read_bytes() == forged
+    started, recovered = _lines(path)[:2]
+    assert (started["kind"], started["seq"]) == ("SEGMENT_STARTED", acknowledged.seq + 1)
+    assert (recovered["kind"], recovered["facts"]["foreign_1"]) == ("AUDIT_RECOVERED", "audit.jsonl.foreign.1")
+    assert recovered["facts"]["expected_hash"] == acknowledged.digest
+    assert recovered["facts"]["found_seq"] == len(forged.splitlines())
+    assert written.before.size == tree.size + 2
+    assert verify_bytes(own + path.read_bytes()).fault is None  # the one history that this process has told of
+
+
+def test_a_true_last_record_on_top_of_another_history_changes_nothing_of_the_tree(path: Path, log: AuditLog) -> None:
+    log.append([Event(kind=EventKind.AGENT_STARTED)])
+    log.append([INTENT, OUTCOME])
+    lines = path.read_bytes().splitlines(keepends=True)
+    before = log.frontier
+    forged = [changed(line, detail="never happened") for line in lines[:-1]]
+    (further,) = lines_of([OUTCOME], log.head)
+    _put_in_place(path, b"".join((*rechained(forged, 0), lines[-1], further)))
+
+    assert not log.probe()
+    log.append([OUTCOME])
+
+    expected = before.plus(leaf_hash(further[:-1]))
+    for line in path.read_bytes().splitlines()[len(lines) + 1 :]:
+        expected = expected.plus(leaf_hash(line))
+    assert log.frontier == expected
+    assert not verify_file(path).intact
+
+
+def test_records_that_another_agent_added_meanwhile_are_gone_on_from(path: Path, log: AuditLog) -> None:
+    log.append([INTENT])
+    with path.open("ab") as stream:
+        stream.write(b"".join(lines_of([OUTCOME, INTENT], log.head)))
+
+    assert not log.probe()
+    log.append([OUTCOME])
+
+    assert [line["kind"] for line in _lines(path)] == ["INTENT", "OUTCOME", "INTENT", "AUDIT_RECOVERED", "OUTCOME"]
+    assert verify_file(path).intact
+    assert not path.with_name("audit.jsonl.foreign.1").exists()
+
+
+def test_a_foreign_closed_file_does_not_lend_its_numbers_to_a_log_whose_own_is_gone(path: Path, log: AuditLog) -> None:
+    log.append([INTENT])
+    own = path.read_bytes()
+    forged = _forged(path, 5)
+    path.unlink()
+    _write(path.with_name("audit.jsonl.000000000001"), forged)
+
+    assert not log.probe()
+    log.append([OUTCOME])
+
+    assert path.with_name("audit.jsonl.foreign.1").read_bytes() == forged
+    assert list(log.read(1)) == path.read_bytes().splitlines()
+    assert verify_bytes(own + path.read_bytes()).intact
+
+
+def test_a_foreign_file_that_cannot_be_moved_keeps_the_log_broken(path: Path, log: AuditLog) -> None:
+    log.append([INTENT])
+    forged = _forged(path, 3)
+    _put_in_place(path, forged)
+    for number in range(1, 100):
+        path.with_name(f"audit.jsonl.foreign.{number}").touch()
+
+    for _ in range(3):
+        with pytest.raises(AuditUnavailable):
+            log.append([OUTCOME])
+    assert path.read_bytes() == forged
+
+
+@pytest.mark.parametrize(
+    ("field", "number"),
+    [("seq", 2**48 + 1), ("seq", 2**63 - 1), ("seq", 10**30), ("boot_ns", 2**63 + 1), ("boot_ns", 10**400)],
+)
+def test_a_record_with_an_impossible_number_ends_neither_the_process_nor_a_start_without_words(
+    path: Path, log: AuditLog, field: str, number: int
+) -> None:
+    log.append([INTENT])
+    bogus = changed(path.read_bytes(), **{field: number})
+    _put_in_place(path, bogus)
+
+    for _ in range(3):
+        with pytest.raises(AuditUnavailable):
+            log.append([OUTCOME])
+    assert not log.probe()
+    log.close()
+    with pytest.raises(AuditLogRefused, match="does not end in a valid record"):
+        AuditLog.open(path, SteppingClock())
+
+
+def test_a_log_whose_last_number_is_the_last_that_there_is_refuses_with_words(path: Path) -> None:
+    _write(path, changed(lines_of([INTENT])[0], seq=MAX_SEQ))
+
+    log = AuditLog.open(path, SteppingClock())
+
+    with pytest.raises(AuditUnavailable, match="a log ends at record"):
+        log.append([OUTCOME])
+    log.close()

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from audit_logs import INTENT, events
 from leadglass_agent.audit.canonical import canonical
-from leadglass_agent.audit.chain import GENESIS, Head, append
+from leadglass_agent.audit.chain import GENESIS, MAX_SEQ, Head, append
 from leadglass_agent.audit.record import RECORD_BYTES, Event, EventKind, Ruling, body
 from leadglass_agent.clock import Instant
 from leadglass_agent.errors import Reason, Severity
@@ -176,7 +176,7 @@ def test_a_record_with_every_field_at_its_longest_fits_and_keeps_some_arguments(
 
     assert all(getattr(event, field.name) not in {None, ()} for field in fields(Event))
 
-    line, _ = append(Head(2**63 - 1, GENESIS.digest), event, _LATEST)
+    line, _ = append(Head(MAX_SEQ - 1, GENESIS.digest), event, _LATEST)
 
     assert len(line) <= RECORD_BYTES
     kept = body(event)["arguments"]

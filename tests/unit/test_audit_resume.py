@@ -216,8 +216,8 @@ def test_a_log_of_such_an_agent_that_begins_in_the_middle_goes_on_with_its_numbe
     log.append([OUTCOME])
     log.close()
 
-    assert log.frontier.size == log.head.seq == 23
-    assert lines_in(path)[-1]["tree_size"] == 22
+    assert log.frontier.size == log.head.seq == 24
+    assert lines_in(path)[-1]["tree_size"] == 23
     again = _open(path)
     assert again.frontier == log.frontier
     again.close()
@@ -255,7 +255,7 @@ def test_what_was_last_written_before_this_start_is_known(path: Path) -> None:
 
     again = AuditLog.open(path, SteppingClock())
     assert again.last_time is not None
-    assert (again.last_time.kind, again.last_time.seq) == ("INTENT", 2)
+    assert (again.last_time.kind, again.last_time.seq) == ("INTENT", 3)
     line = json.loads(killed.splitlines()[-1])
     assert again.last_time.boot_ns == line["boot_ns"]
     assert again.last_time.unix_ns // 1_000_000_000 == START.unix_ns // 1_000_000_000 + (

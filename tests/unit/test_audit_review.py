@@ -140,6 +140,14 @@ def test_a_path_was_read_or_its_directory_was_listed() -> None:
     assert [look.how for look in _looks(PathNamed("/srv"))] == []
 
 
+@pytest.mark.parametrize("asked", ["/srv/shop/app.yaml", "/srv//shop/./app.yaml", "/srv/shop/*.yaml/"])
+@pytest.mark.parametrize("typed", ["/srv/shop/app.yaml", "//srv/./shop//app.yaml", "/srv/shop/app.yaml/."])
+def test_a_path_is_the_same_however_it_is_spelled(typed: str, asked: str) -> None:
+    read = replace(_CALL, method="/leadglass.v1.InspectService/ReadText", arguments=(("path", typed),))
+
+    assert [(look.how, look.what) for look in _looks(PathNamed(asked), read)] == [(How.READ, "/srv/shop/app.yaml")]
+
+
 def test_a_file_at_the_root_was_seen_by_who_listed_the_root() -> None:
     listing = replace(_CALL, method="/leadglass.v1.InspectService/ListDirectory", arguments=(("path", "/"),))
 

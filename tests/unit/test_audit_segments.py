@@ -48,11 +48,11 @@ def test_a_file_that_is_full_is_closed_under_the_number_of_its_first_record(path
 
     assert [file.name for file in files_of(path)] == [
         "audit.jsonl.000000000001",
-        "audit.jsonl.000000000006",
+        "audit.jsonl.000000000007",
         "audit.jsonl",
     ]
     first, second, active = ([line["kind"] for line in lines] for lines in _lines_by_file(path))
-    assert first == ["AGENT_STARTED", "INTENT", "OUTCOME", "INTENT", "CHECKPOINT"]
+    assert first == ["AGENT_STARTED", "CHECKPOINT", "INTENT", "OUTCOME", "INTENT", "CHECKPOINT"]
     assert second == ["SEGMENT_STARTED", "INTENT", "OUTCOME", "INTENT", "CHECKPOINT"]
     assert active == ["SEGMENT_STARTED", "OUTCOME"]
     assert all(file.stat().st_mode & 0o7777 == 0o600 for file in files_of(path))
@@ -75,10 +75,10 @@ def test_a_file_that_is_not_full_stays(path: Path) -> None:
 def test_a_new_file_says_which_one_it_continues_and_what_the_tree_was(path: Path, log: AuditLog) -> None:
     _write_segments(log, 1)
 
-    started = lines_in(path)[5]
+    started = lines_in(path)[6]
     assert started["kind"] == "SEGMENT_STARTED"
     assert started["facts"] == {"previous": "audit.jsonl.000000000001"}
-    assert (started["tree_size"], started["origin"]) == (5, log.signer.origin)
+    assert (started["tree_size"], started["origin"]) == (6, log.signer.origin)
 
 
 def test_a_new_file_names_the_key_of_the_boot_record_which_may_be_deleted_one_day(path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_start_between_two_files_goes_on_from_the_last_one(path: Path, log: Au
     log.append([OUTCOME])
     origin, head = log.signer.origin, log.head
     log.close()
-    path.rename(segment_path(path, 6))  # as if the agent was killed right after it closed the file
+    path.rename(segment_path(path, 7))  # as if the agent was killed right after it closed the file
 
     again = AuditLog.open(path, SteppingClock(), segment_bytes=1_000)
 
@@ -118,20 +118,45 @@ def test_a_start_in_a_new_file_whose_first_record_is_torn_begins_it_again(
     again = AuditLog.open(path, SteppingClock(), segment_bytes=1_000)
     again.append([OUTCOME])
 
-    assert kinds_in(path)[5:] == ["SEGMENT_STARTED", *["TAIL_REPAIRED"] * (length > 0), "OUTCOME"]
+    assert kinds_in(path)[6:] == ["SEGMENT_STARTED", *["TAIL_REPAIRED"] * (length > 0), "OUTCOME"]
     assert_whole(again)
     again.close()
 
 
-def test_a_closed_name_that_is_taken_is_never_overwritten(path: Path, log: AuditLog) -> None:
-    taken = segment_path(path, 1)
-    taken.write_bytes(b"somebody's")
+@pytest.mark.parametrize("content", [b"", b"somebody's"])
+def test_what_lies_under_a_closed_name_is_moved_aside_with_a_record_of_it(
+    path: Path, log: AuditLog, content: bytes
+) -> None:
+    segment_path(path, 1).write_bytes(content)
 
     _write_segments(log, 2)
+
+    assert (path.parent / "audit.jsonl.foreign.1").read_bytes() == content
+    assert len(files_of(path)) == 3
+    (record,) = (line for line in lines_in(path) if line["kind"] == "AUDIT_RECOVERED")
+    assert record["severity"] == "CRITICAL"
+    assert record["facts"] == {
+        "cause": "NAME_TAKEN",
+        "name": "audit.jsonl.000000000001",
+        "foreign_1": "audit.jsonl.foreign.1",
+    }
+    assert_whole(log)
+
+
+def test_a_closed_name_that_cannot_be_freed_is_recorded_once_and_the_file_grows_on(path: Path, log: AuditLog) -> None:
+    taken = segment_path(path, 1)
+    taken.write_bytes(b"somebody's")
+    names = [path.parent / f"audit.jsonl.foreign.{number}" for number in range(1, 100)]
+    for name in names:
+        name.touch()
+
+    _write_segments(log, 3)
 
     assert taken.read_bytes() == b"somebody's"
     assert log.writable
     taken.unlink()
+    (record,) = (line for line in lines_in(path) if line["kind"] == "AUDIT_RECOVERED")
+    assert record["facts"] == {"cause": "NAME_TAKEN", "name": taken.name, "not_moved": "EEXIST"}
     log.rotate_if_due()
     assert len(files_of(path)) == 2
     assert_whole(log)
@@ -226,7 +251,7 @@ def test_an_attempt_that_was_never_acknowledged_is_not_read(path: Path, log: Aud
     log = AuditLog.open(path, SteppingClock())
     head = log.head.seq
     with path.open("ab") as stream:
-        stream.write(whole.splitlines(keepends=True)[-1].replace(b'"seq":3', b'"seq":4'))
+        stream.write(whole.splitlines(keepends=True)[-1].replace(b'"seq":4', b'"seq":5'))
 
     assert len(list(log.read(1))) == head
     log.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import time
 from random import Random
 
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 
 from audit_logs import INTENT, OUTCOME, SteppingClock, any_text, lines_of
 from leadglass_agent.audit.chain import Fault, Head
-from leadglass_agent.audit.checkpoint import LogSigner
 from leadglass_agent.audit.record import Event, EventKind
 from leadglass_agent.audit.verify import verify
 from leadglass_agent.clock import Instant
@@ -43,6 +41,10 @@ def _written() -> tuple[bytes, ...]:
     made.rotate()
     made.call(INTENT, OUTCOME)
     made.checkpoint()
+    return tuple(made.whole.splitlines(keepends=True))
+
+
+def _lines(made: LogWriter) -> tuple[bytes, ...]:
     return tuple(made.whole.splitlines(keepends=True))
 
 
@@ -153,6 +155,7 @@ def test_a_log_of_an_agent_without_keys_is_held_by_its_chain_alone_unless_an_aut
 
 def test_the_checkpoints_of_a_log_with_a_key_cannot_be_left_out() -> None:
     made = _started()
+    made.checkpoint()
     for _ in range(256):
         made.add(INTENT)
     assert _fault(tuple(made.whole.splitlines(keepends=True))) is None
@@ -160,26 +163,118 @@ def test_the_checkpoints_of_a_log_with_a_key_cannot_be_left_out() -> None:
     made.add(INTENT)
     made.checkpoint()
 
-    assert _fault(tuple(made.whole.splitlines(keepends=True))) == (Fault.CHECKPOINT_MISSING, 258)
+    assert _fault(tuple(made.whole.splitlines(keepends=True))) == (Fault.CHECKPOINT_MISSING, 259)
+
+
+def test_a_start_signs_the_state_with_itself() -> None:
+    made = _started()
+    for _ in range(16):
+        made.add(INTENT)
+    assert _fault(_lines(made)) is None
+
+    made.add(INTENT)
+
+    assert _fault(_lines(made)) == (Fault.CHECKPOINT_MISSING, 18)
+
+
+def test_the_record_of_a_true_start_carries_no_invented_history() -> None:
+    made = _started()
+    made.checkpoint()
+    for _ in range(2):
+        for _ in range(200):
+            made.add(INTENT)
+        assert made.started is not None
+        made.add(made.started)
+
+    assert _fault(_lines(made)) == (Fault.KEY_REPEATED, 203)
+
+
+def test_starts_of_other_keys_do_not_stand_in_for_checkpoints() -> None:
+    made = _started()
+    made.checkpoint()
+    for seed in range(2, 40):
+        for _ in range(10):
+            made.add(INTENT)
+        made.start(_key(seed))
+
+    assert _fault(_lines(made)) == (Fault.CHECKPOINT_MISSING, 259)
+
+
+def test_what_an_agent_writes_before_its_first_start_needs_no_key() -> None:
+    issuer, agent = trusted()
+    clock = SteppingClock(Instant(unix_ns=time.time_ns(), boot_ns=1))
+    made = LogWriter(agent, ORIGIN, clock)
+    made.add(Event(kind=EventKind.TAIL_REPAIRED))
+    made.add(Event(kind=EventKind.AUDIT_HALT))
+    alone = _lines(made)
+    made.begin(_key(1))
+    other = LogWriter(agent, ORIGIN, clock)
+    other.add(INTENT)
+    other.begin(_key(1))
+
+    assert _fault(_lines(made), issuer.pem) is None
+    assert _fault(alone, issuer.pem) == (Fault.KEY_UNCERTIFIED, 3)
+    assert _fault(_lines(other), issuer.pem) == (Fault.KEY_UNCERTIFIED, 1)
+
+
+def test_a_file_that_begins_at_a_start_stands_when_retention_took_the_ones_before() -> None:
+    issuer, _ = trusted()
+    made = _started()
+    made.checkpoint()
+    made.rotate(at_start=True)
+    made.begin(_key(2))
+    unexplained = bytes(made.segments[1])
+    made.delete(1)
+
+    assert _fault(_lines(made), issuer.pem) is None
+    assert _fault((unexplained,), issuer.pem) == (Fault.SEGMENT_MISSING, 1)
+
+
+def test_a_deletion_that_nobody_signed_explains_no_missing_beginning() -> None:
+    made = _started()
+    made.checkpoint()
+    made.rotate()
+    made.checkpoint()
+    deleted = Event(kind=EventKind.SEGMENT_DELETED, facts=(("first_seq", 1), ("last_seq", 2)))
+    made.add(deleted)
+    unsigned = bytes(made.segments[1])
+    made.checkpoint()
+
+    assert _fault((unsigned,)) == (Fault.SEGMENT_MISSING, 1)
+    assert _fault((bytes(made.segments[1]),)) is None
+
+
+def test_records_that_a_recovery_misses_are_lost() -> None:
+    made = _started()
+    made.checkpoint()
+    held, lost = (
+        Event(kind=EventKind.AUDIT_RECOVERED, facts=(("expected_seq", 2), ("expected_hash", digest)))
+        for digest in (made.head.digest, "0" * 64)
+    )
+    made.add(held)
+    assert _fault(_lines(made)) is None
+
+    made.add(lost)
+
+    assert _fault(_lines(made)) == (Fault.RECORDS_LOST, 4)
 
 
 def test_a_later_file_alone_is_checked_from_its_own_words_on() -> None:
     lines = _written()[4:]
 
-    assert _fault(lines) == (Fault.FRONTIER_UNVOUCHED, 1)  # the key is in the file before
+    assert _fault(lines[:3]) == (Fault.FRONTIER_UNVOUCHED, 1)
+    assert _fault(lines) == (Fault.SEGMENT_MISSING, 1)
     assert _fault((changed(lines[0], root_hash="0" * 64), *lines[1:])) == (Fault.SEGMENT_MISMATCH, 1)
     assert _fault((changed(lines[0], tree_size=3), *lines[1:])) == (Fault.SEGMENT_MISMATCH, 1)
 
 
-def test_a_later_file_that_repeats_the_key_of_the_start_stands_for_itself() -> None:
+def test_a_later_file_stands_by_the_key_that_it_repeats() -> None:
     issuer, _ = trusted()
-    written = _written()
-    start = json.loads(written[0])
-    named = {name: start[name] for name in ("verifier_key", "certificate", "key_signature")}
-    repeated = changed(written[4], **named)
-    signer = LogSigner(ORIGIN, _key(1))
-    lines = rechained((*written[:4], repeated, *written[5:]), 4, signers={signer.verifier_key: signer})
+    made = _started()
+    made.checkpoint()
+    made.rotate()
+    made.delete(1)
+    lines = _lines(made)
 
     assert _fault(lines, issuer.pem) is None
-    assert _fault(lines[4:], issuer.pem) is None
-    assert _fault((changed(lines[4], key_signature="AAAA"), *lines[5:])) == (Fault.KEY_UNCERTIFIED, 1)
+    assert _fault((changed(lines[0], key_signature="AAAA"), *lines[1:])) == (Fault.KEY_UNCERTIFIED, 1)

@@ -204,10 +204,9 @@ def test_what_is_said_of_records_before_the_first_one_here_is_counted_and_not_ch
     writer = _writer()
     writer.rotate()
     writer.call(INTENT, OUTCOME)
-    writer.checkpoint()
-    later = bytes(writer.segments[1])
+    writer.delete(1)
 
-    verdict = _verdict(later, writer.receipts[0].text, writer.receipts[-1].text)
+    verdict = _verdict(writer.whole, writer.receipts[0].text, writer.receipts[-1].text)
 
     assert verdict.intact
     assert (verdict.earlier_records_absent, verdict.witnessed.out_of_reach) == (12, 2)
@@ -218,30 +217,95 @@ def test_a_head_that_was_noted_stands_for_what_is_before_it() -> None:
     writer.rotate()
     writer.call(INTENT, OUTCOME)
     lines = writer.segments[1].splitlines(keepends=True)
-    heads = [json.loads(line)["hash"] for line in lines]
+    moved_away = json.loads(lines[0])["prev"]
+    unsigned = bytes(writer.segments[1])
+    writer.checkpoint()
     later = bytes(writer.segments[1])
 
-    whole = verify(io.BytesIO(later), expect_head=heads[1])
-    before = verify(io.BytesIO(later), expect_head=json.loads(lines[0])["prev"])
+    whole = verify(io.BytesIO(writer.whole), expect_head=json.loads(lines[1])["hash"])
     nothing = verify(io.BytesIO(writer.whole), expect_head="0" * 64)
+    before = verify(io.BytesIO(later), expect_head=moved_away)
 
-    assert (whole.intact, whole.expected_head_seq, whole.unwitnessed) == (True, 14, (15, 15))
-    assert (before.expected_head_seq, _fault(before)) == (12, (Fault.FRONTIER_UNVOUCHED, Suspects(13, 15)))
+    assert (whole.intact, whole.expected_head_seq, whole.unwitnessed) == (True, 14, (15, 16))
     assert _fault(nothing) == (Fault.HEAD_MISSING, None)
+    assert (before.intact, before.expected_head_seq) == (True, 12)  # the older files were moved away on purpose
+    assert _fault(verify(io.BytesIO(unsigned), expect_head=moved_away)) == (
+        Fault.FRONTIER_UNVOUCHED,
+        Suspects(13, 15),
+    )
 
 
-def test_a_later_file_alone_needs_somebody_who_stands_for_its_beginning() -> None:
+def test_a_later_file_alone_needs_somebody_who_stands_for_its_beginning_and_a_record_of_what_went() -> None:
     writer = _writer()
     writer.rotate()
+    frontier = writer.printed[0].text  # of the state before the checkpoint that ends the first file
+    at_the_seam = json.dumps({"checkpoint": LogSigner(ORIGIN, _key(1)).sign(_state_before(writer)), "key": _name(1)})
     writer.call(INTENT, OUTCOME)
     alone = bytes(writer.segments[1])
 
     assert _fault(_verdict(alone)) == (Fault.FRONTIER_UNVOUCHED, Suspects(13, 15))
-    assert _verdict(alone, writer.receipts[-1].text).intact
-    writer.start(_key(2))
-    writer.checkpoint()
-    assert _verdict(bytes(writer.segments[1])).intact
+    assert _fault(_verdict(alone, at_the_seam, frontier)) == (Fault.FRONTIER_UNVOUCHED, Suspects(13, 15))
+    assert _fault(_verdict(alone, writer.receipts[-1].text)) == (Fault.SEGMENT_MISSING, Suspects(12, 12))
     assert verify_segments([io.BytesIO(segment) for segment in writer.segments]).intact
+    writer.delete(1)
+    assert _verdict(writer.whole).intact
+
+
+def _name(seed: int) -> str:
+    return LogSigner(ORIGIN, _key(seed)).verifier_key
+
+
+def _state_before(writer: LogWriter) -> Checkpoint:
+    """Gives the state that the last file begins with."""
+    began = json.loads(writer.segments[-1].splitlines()[0])
+    return Checkpoint(ORIGIN, began["tree_size"], bytes.fromhex(began["root_hash"]))
+
+
+def test_a_key_that_somebody_made_accuses_no_log_of_two_histories_and_no_note_counts_unsigned() -> None:
+    writer = _writer()
+    stranger = LogSigner(ORIGIN, _key(7))
+    invented = json.dumps({"checkpoint": stranger.sign(Checkpoint(ORIGIN, 5, bytes(32))), "key": stranger.verifier_key})
+    true_note = json.loads(writer.receipts[4].text)["checkpoint"]
+    unsigned = true_note.rpartition(" ")[0] + " " + base64.b64encode(bytes(68)).decode() + "\n"
+    kept = tuple(one.text for one in writer.receipts)
+
+    framed = _verdict(writer.whole, *kept, invented)
+    said = _verdict(writer.whole, unsigned)
+
+    assert _fault(framed) == (Fault.SIGNER_UNKNOWN, Suspects(4, 5))
+    assert framed.witnessed.agreed_to == 11
+    assert "its key is not one that the log names" in (framed.witnessed.first_invalid or "")
+    assert _fault(said) == (Fault.RECEIPT_INVALID, None)
+    assert (said.witnessed.agreements, said.unwitnessed) == (0, (1, 12))
+
+
+def test_a_run_of_the_agent_that_was_cut_off_with_its_start_is_missed_by_its_receipts() -> None:
+    writer = _writer()
+    cut = writer.whole
+    writer.begin(_key(2))
+    writer.call(INTENT, OUTCOME)
+
+    assert _fault(_verdict(cut, writer.receipts[-1].text)) == (Fault.SIGNER_UNKNOWN, Suspects(1, 13))
+
+
+def test_another_log_of_the_same_agent_is_named_with_its_times() -> None:
+    writer, other = _writer(), LogWriter(trusted()[1], "shop.example/agent/checkout/log/ffffffffffffffff")
+    other.begin(_key(5))
+    other.call(INTENT, OUTCOME)
+
+    (found,) = _verdict(writer.whole, other.receipts[0].text, writer.receipts[0].text).witnessed.other_logs
+
+    assert (found.origin, found.statements) == (other.origin, 2)
+    assert (found.first_time, found.last_time) == ("2025-06-15T15:06:45Z", "2025-06-15T15:06:45Z")
+
+
+@pytest.mark.parametrize(
+    "text", ["o\n" + "9" * 5_000 + "\nx\n", "o\n5\n" + "A" * 43 + "=\n\n\u2014 o " + "A" * 5_000 + "\n"]
+)
+def test_a_note_that_is_too_long_is_refused_before_it_is_kept(text: str) -> None:
+    found = _read(json.dumps({"event": "checkpoint", "note": text}), json.dumps({"checkpoint": text, "key": "x"}))
+
+    assert (found.logs, found.invalid) == ({}, 2)
 
 
 @given(

@@ -244,14 +244,16 @@ async def test_each_tick_signs_what_has_waited_and_says_so_on_the_loop(path: Pat
         assert notes == []  # nobody knows the key yet
 
         await writer.append(_STARTED)
+        assert open_note(notes.pop(), writer.verifier_key).size == 2  # a start is signed at once
+        await writer.append(OUTCOME)
         await writer.tick(Instant(unix_ns=0, boot_ns=0))
         assert notes == []  # nothing has waited long
         await writer.tick(_MUCH_LATER)
         await writer.tick(_MUCH_LATER)  # and an idle log gets none
 
-        assert kinds_in(path) == ["INTENT", "AGENT_STARTED", "CHECKPOINT"]
+        assert kinds_in(path) == ["INTENT", "AGENT_STARTED", "CHECKPOINT", "OUTCOME", "CHECKPOINT"]
         state = open_note(notes[0], writer.verifier_key)
-        assert (state.size, len(notes)) == (2, 1)
+        assert (state.size, len(notes)) == (4, 1)
         await writer.append(INTENT)
         assert_whole(log)
     assert kinds_in(path)[-1] == "CHECKPOINT"  # as the log was closed with a record that none covered
@@ -267,8 +269,8 @@ async def test_a_checkpoint_comes_with_every_64th_record(path: Path) -> None:
             await writer.append(INTENT)
 
     kinds = kinds_in(path)
-    assert kinds.count("CHECKPOINT") == len(notes) == 4
-    assert kinds.index("CHECKPOINT") == 64
+    assert kinds.count("CHECKPOINT") == len(notes) == 5
+    assert [number for number, kind in enumerate(kinds) if kind == "CHECKPOINT"][:3] == [1, 66, 131]
     assert verify_whole(path).intact
 
 

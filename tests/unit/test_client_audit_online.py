@@ -16,7 +16,9 @@ from leadglass_agent.audit.tree import node_hash
 from leadglass_cli import Home, flags
 from leadglass_client.connection.consistency import is_beginning
 from leadglass_client.connection.notes import Checkpoint
+from leadglass_client.connection.receipts import Receipts, clock
 from proving_agent import ORIGIN, ProvingAgent, other_log, proving
+from receipt_answers import KEY
 from reference_tree import ReferenceTree
 
 if TYPE_CHECKING:
@@ -206,6 +208,56 @@ def test_receipts_that_are_damaged_prove_nothing_and_break_nothing(asking: Askin
 
     assert outcome.code == 0, outcome.err
     assert json.loads(outcome.out)["proved_from_size"] is None
+
+
+def test_a_log_that_was_cut_is_held_to_the_states_of_every_key_and_not_to_its_new_ones_alone(asking: Asking) -> None:
+    assert asking.audit("checkpoint").code == 0
+    folder = asking.home.receipts
+    (kept,) = folder.iterdir()
+    del asking.agent.entries[4:]
+    asking.agent.entries += other_log() * 3
+    asking.agent.signer = ProvingAgent().signer  # as after a restart
+    assert asking.audit("checkpoint").code == AUDIT_INVALID
+    (contradicting,) = set(folder.iterdir()) - {kept}
+    assert asking.audit("checkpoint").code == AUDIT_INVALID
+    asking.agent.gives_receipts = False
+    asked = len(asking.agent.asked)
+    assert "its first 8 records are not what they were" in asking.audit("checkpoint").err
+    assert len(asking.agent.asked) == asked + 1  # what was found stands, without another proof
+
+    contradicting.unlink()  # the larger states of the new history stand beside the old ones now
+    assert len(kept.read_bytes().splitlines()) > 1
+    outcome = asking.audit("checkpoint")
+
+    assert outcome.code == AUDIT_INVALID
+    assert "its first 8 records are not what they were" in outcome.err
+    assert contradicting.exists()
+
+
+def test_more_keys_than_are_asked_about_are_said_to_be_more(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(asking.home.folder / "state"))
+    for _ in range(67):
+        asking.agent.signer = ProvingAgent().signer
+        Receipts().take(((KEY, asking.agent.record("GetSelf")),), "GetSelf", clock())
+
+    outcome = asking.audit("checkpoint", "-o", "json")
+
+    assert (outcome.code, "3 older states are not compared" in outcome.err) == (0, True), outcome.err
+    assert len(asking.agent.asked) == 64  # the largest is the state itself, and needs no proof
+
+
+def test_damaged_lines_among_the_receipts_are_counted(asking: Asking) -> None:
+    assert asking.audit("checkpoint").code == 0
+    (path,) = asking.home.receipts.iterdir()
+    whole = json.loads(path.read_bytes())
+    with path.open("a") as file:
+        for damage in ({"key": "\ud800"}, {"checkpoint": f"{ORIGIN}\n{'9' * 5_000}\nx\n"}):
+            file.write(json.dumps({**whole, **damage}) + "\n")
+
+    outcome = asking.audit("checkpoint")
+
+    assert outcome.code == 0
+    assert f"note: damaged lines passed over in {path}: 2\n" in outcome.err
 
 
 def test_every_proof_to_70_is_judged_as_the_agents_own_check_does() -> None:

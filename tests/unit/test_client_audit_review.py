@@ -63,6 +63,39 @@ def test_an_answer_from_a_damaged_log_is_partial(home: Home, tmp_path: Path, com
     assert outcome.out == whole.out != ""
 
 
+_ODD = [
+    (b'"time":"2025-06-15T15:06:44', b'"time":"2025-06-31T15:06:44'),
+    (b'"time":"2025-06-15T15:06:44', b'"time":"0000-06-15T15:06:44'),
+    (b'"duration_us":5120', b'"duration_us":' + b"9" * 400),
+    (b'"rows":40', b'"rows":-' + b"9" * 400),
+    (b'"v":1}', b'"v":18446744073709551616}'),
+]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["timeline", "s-6f1c"],
+        ["who", "DB_PASSWORD"],
+        ["sessions"],
+        *(["export", "--format", form] for form in ("ocsf", "ecs", "csv")),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(("old", "new"), _ODD, ids=range(len(_ODD)))
+def test_a_time_or_a_number_that_no_agent_writes_makes_a_line_no_record(
+    home: Home, tmp_path: Path, old: bytes, new: bytes, command: list[str]
+) -> None:
+    odd = next(line for line in _LINES if old in line)
+    damaged = tmp_path / "damaged.jsonl"
+    damaged.write_bytes(b"".join(line.replace(old, new) if line is odd else line for line in _LINES))
+
+    outcome = home.run("audit", *command, str(damaged))
+
+    assert outcome.code == 8
+    assert "1 line is no record and was left out" in outcome.err
+
+
 @pytest.mark.parametrize("as_folder", [True, False])
 def test_segments_are_read_from_the_oldest_on(home: Home, tmp_path: Path, *, as_folder: bool) -> None:
     folder = tmp_path / "log"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import shutil
+import threading
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from audit_logs import INTENT, OUTCOME
 from leadglass_cli import Home
 from random_logs import Life, random_life, trusted
 from tampering import changed
@@ -93,11 +97,73 @@ def test_a_missing_file_is_a_gap_and_a_log_without_its_oldest_files_says_so(home
     assert (gap["fault"], gap["fault_file"], gap["fault_line"]) == ("SEQ_GAP", str(paths[2]), 1)
 
     paths[0].unlink()
-    receipts = _receipts(home, life)
-    rest = home.run_here("audit", "verify", *map(str, paths[2:]), "--receipts", receipts)
+    rest = home.run("audit", "verify", *map(str, paths[2:]), "--receipts", _receipts(home, life))
+    assert rest.code == 10
+    assert "SEGMENT_MISSING" in rest.err
+    assert "name all files of the log" in rest.err
+
+
+def test_a_log_whose_oldest_files_retention_deleted_holds_and_says_what_is_not_here(home: Home) -> None:
+    life = random_life(Random(4))  # noqa: S311
+    life.writer.rotate()
+    life.writer.call(INTENT, OUTCOME)
+    life.writer.delete(1)
+    _files(home.folder / "log", life)
+
+    rest = home.run("audit", "verify", str(home.folder / "log"), "--receipts", _receipts(home, life))
+
     assert rest.code == 0, rest.out
     assert "of this log are not here" in rest.out
     assert "are of records before the first one here, and were not checked" in rest.out
+
+
+def test_every_file_of_a_folder_of_receipts_counts_whatever_its_name_and_however_many_they_are(home: Home) -> None:
+    folder = home.folder / "witnesses"
+    folder.mkdir()
+    receipts = (EXAMPLES / "receipts.jsonl").read_text()
+    for number in range(1_100):
+        (folder / f"bob-{number:04d}.jsonl").write_text(receipts.splitlines()[0])
+    (folder / "alice.txt").write_text(receipts)
+    (folder / "notes-of-mine").write_text("nothing\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1_024), hard))
+    try:
+        outcome = home.run("audit", "verify", str(EXAMPLES / "audit-forged.jsonl"), "--receipts", str(folder))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert outcome.code == 10
+    assert "WITNESS_MISMATCH" in outcome.err
+    assert f"1 file has no receipt and no checkpoint: {folder / 'notes-of-mine'}" in outcome.err
+
+
+def test_pipes_are_read_in_the_order_in_which_they_are_given_and_from_their_first_byte(home: Home) -> None:
+    log = (EXAMPLES / "audit.jsonl").read_bytes()
+    half = log.index(b"\n", len(log) // 2) + 1
+    pipes = [home.folder / "pipe-b", home.folder / "pipe-a"]
+    for pipe, part in zip(pipes, (log[:half], log[half:]), strict=True):
+        os.mkfifo(pipe)
+        threading.Thread(target=pipe.write_bytes, args=(part,), daemon=True).start()
+
+    outcome = home.run("audit", "verify", *map(str, pipes), "--authority", str(EXAMPLES / "ca.crt"))
+
+    assert outcome.code == 0, outcome.out + outcome.err
+
+
+def test_another_log_of_the_same_agent_is_told_and_is_no_fault(home: Home) -> None:
+    life, other = (random_life(Random(seed)) for seed in (5, 6))  # noqa: S311
+    log, kept = home.folder / "log.jsonl", home.folder / "kept.jsonl"
+    log.write_bytes(life.writer.whole)
+    kept.write_text("".join(f"{one.text}\n" for one in (*life.writer.receipts, *other.writer.receipts)))
+
+    outcome = home.run("audit", "verify", str(log), "--receipts", str(kept))
+    as_json = json.loads(home.run("audit", "verify", str(log), "--receipts", str(kept), "-o", "json").out)
+
+    assert outcome.code == 0, outcome.out
+    assert f"other logs   {other.writer.origin} of the same agent: " in outcome.out
+    assert "it was deleted, or moved away" in outcome.out
+    assert "note: the same agent had another log, " in outcome.err
+    assert as_json["other_logs"][0]["origin"] == other.writer.origin
 
 
 def test_a_folder_of_several_logs_or_of_none_is_refused(home: Home, life: Life) -> None:
@@ -143,6 +209,7 @@ def test_the_authority_is_one_that_stands_behind_the_agent(home: Home) -> None:
     assert (known.code, unknown.code) == (0, 10)
     assert "checked with your authority" in known.out
     assert "KEY_UNCERTIFIED" in unknown.err
+    assert "root and intermediate in one file" in unknown.err
 
 
 def test_there_may_be_no_receipts_yet(home: Home) -> None:

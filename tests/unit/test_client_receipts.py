@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import stat
+import subprocess
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -25,9 +28,9 @@ from leadglass_agent.audit.tree import leaf_hash, node_hash
 from leadglass_agent.audit.verify import verify
 from leadglass_agent.audit.witnesses import read_witnesses
 from leadglass_cli import Home, Outcome, flags
-from leadglass_client.connection import receipt_store
+from leadglass_client.connection import receipt_file, receipt_store
 from leadglass_client.connection.notes import Checkpoint, NoteError, is_included, open_note
-from leadglass_client.connection.receipt_store import StoredReceipt, receipts_in
+from leadglass_client.connection.receipt_lines import StoredReceipt, receipts_in
 from leadglass_client.connection.receipts import Receipts, clock
 from leadglass_client.errors import ExitCode, Failure
 from random_logs import trusted
@@ -36,11 +39,21 @@ from signed_logs import LogWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from leadglass.v1.audit_pb2 import Receipt
 
+_CAP_SYS_ADMIN = 1 << 21
 ORIGIN = "shop.example/agent/checkout/log/00112233aabbccdd"
+
+
+def _can_mount() -> bool:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) & _CAP_SYS_ADMIN)
+    return False
+
+
+needs_mount = pytest.mark.skipif(not _can_mount(), reason="mounting a file system needs CAP_SYS_ADMIN")
 
 
 @pytest.fixture(scope="module")
@@ -260,9 +273,10 @@ def test_the_store_stays_small_and_keeps_the_newest_and_the_first_of_each_key(
     for seq in range(1, 1_500):
         key = f"key {seq // 500}"
         receipt = StoredReceipt(seq, "00" * 32, ("11" * 32,) * 20, f"{ORIGIN}\n{seq}\n", key, "GetSelf", clock())
-        before = receipt_store.keep(ORIGIN, receipt)
+        before: list[StoredReceipt] = []
+        assert receipt_store.keep(receipt, before.extend) == receipt_store.Taken(None, replaces_log=False)
         assert (before[-1].seq if before else 0) == seq - 1
-        assert path.stat().st_size <= receipt_store.MAX_BYTES
+        assert path.stat().st_size <= receipt_file.MAX_BYTES
 
     kept = [one.seq for one in receipts_in(path.read_bytes().split(b"\n"))]
     assert kept == sorted(kept)
@@ -270,6 +284,167 @@ def test_the_store_stays_small_and_keeps_the_newest_and_the_first_of_each_key(
     assert kept[-50:] == list(range(1_450, 1_500))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(list(path.parent.iterdir())) == 1
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    directory = tmp_path / "disk"
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1280k,mode=0700", "tmpfs", directory], check=True)
+    yield directory
+    subprocess.run(["umount", "--lazy", directory], check=True)
+
+
+def _made(seq: int) -> StoredReceipt:
+    return StoredReceipt(seq, "00" * 32, ("11" * 32,) * 20, f"{ORIGIN}\n{seq}\n", "key", "GetSelf", clock())
+
+
+def _keep_until_refused(taken: list[int]) -> None:
+    for seq in range(1, 3_000):
+        receipt_store.keep(_made(seq), lambda _: None)
+        taken.append(seq)
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4_096))
+
+
+def _seqs(path: Path) -> list[int]:
+    lines = path.read_bytes().splitlines()
+    kept = [one.seq for one in receipts_in(lines)]
+    assert len(kept) == len(lines), "a line is torn"
+    return kept
+
+
+@needs_mount
+def test_a_disk_without_room_for_thinning_loses_no_receipt_that_was_taken(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(disk))
+    path = receipt_store.path_of(ORIGIN)
+    taken: list[int] = []
+    with pytest.raises(OSError, match="No space left"):
+        _keep_until_refused(taken)
+
+    assert path.stat().st_size > receipt_file.MAX_BYTES
+    assert _seqs(path) == taken
+    with pytest.raises(OSError, match="No space left"):
+        receipt_store.keep(_made(2_000), lambda _: None)
+    assert _seqs(path) == taken
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_thinned_out_grows_as_far_as_it_is_read_and_then_takes_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    path = receipt_store.path_of(ORIGIN)
+    path.with_name(f".{path.name}.{os.getpid()}").mkdir(parents=True)
+    taken: list[int] = []
+    with pytest.raises(OSError, match=r"Is a directory|not permitted"):
+        _keep_until_refused(taken)
+
+    assert receipt_file.MAX_BYTES < path.stat().st_size <= receipt_file.READ_BYTES
+    assert _seqs(path) == taken
+
+
+@needs_mount
+def test_a_contradiction_is_told_even_if_the_disk_takes_no_evidence_of_it(
+    disk: Path, monkeypatch: pytest.MonkeyPatch, writer: LogWriter
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(disk))
+    writer.call(INTENT, OUTCOME)
+    early = ((KEY, receipt_of(writer).SerializeToString()),)
+    writer.call(INTENT, OUTCOME)
+    Receipts().take(((KEY, receipt_of(writer).SerializeToString()),), "GetSelf", clock())
+    with pytest.raises(OSError, match="No space left"):
+        _fill(disk / "full")
+
+    with pytest.raises(Failure, match=r"it had 5 records, and has 3 now.*cannot be written"):
+        Receipts().take(early, "GetSelf", clock())
+
+
+def test_a_log_that_was_cut_and_grew_past_its_old_size_fails_every_command_until_the_user_decides(
+    home: Home, agent: FakeAgent, address: str, identities: Identities, writer: LogWriter
+) -> None:
+    for _ in range(3):
+        writer.call(INTENT, OUTCOME)
+    assert _ask(home, agent, address, identities, receipt_of(writer)).code == 0
+    (kept,) = home.receipts.iterdir()
+    proved = kept.read_bytes()
+    other = _writer(2)
+    for _ in range(20):
+        other.call(INTENT, OUTCOME)
+        outcome = _ask(home, agent, address, identities, receipt_of(other))
+        assert outcome.code == 10
+        assert "move both files away" in outcome.err
+
+    assert kept.read_bytes() == proved  # what later ones are compared with
+    (contradicting,) = set(home.receipts.iterdir()) - {kept}
+    assert (str(kept) in outcome.err, str(contradicting) in outcome.err) == (True, True)
+    assert len(contradicting.read_bytes().splitlines()) == 20
+    assert stat.S_IMODE(contradicting.stat().st_mode) == 0o600
+    listed = home.run_here("audit", "receipts")
+    assert f"what contradicts your other receipts is in {contradicting}" in listed.err
+    exported = home.run_here("audit", "receipts", "--export").out
+    assert len(exported.splitlines()) == 21
+
+    for path in (kept, contradicting):
+        path.rename(home.folder / path.name)
+    assert _ask(home, agent, address, identities, receipt_of(other)).code == 0
+
+
+def test_an_agent_that_begins_a_new_log_is_noted_once(
+    home: Home, agent: FakeAgent, address: str, identities: Identities, writer: LogWriter
+) -> None:
+    new = LogWriter(trusted()[1], ORIGIN.replace("0011", "9911"))
+    new.start(_key(2))
+    elsewhere = LogWriter(trusted()[1], ORIGIN.replace("checkout", "basket"))
+    elsewhere.start(_key(3))
+    notes = []
+    for log in (writer, elsewhere, new, new, writer):
+        log.call(INTENT, OUTCOME)
+        outcome = _ask(home, agent, address, identities, receipt_of(log))
+        assert outcome.code == 0
+        notes.append(outcome.err.count("note: this agent began a new log"))
+
+    assert notes == [0, 0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"checkpoint": f"{ORIGIN}\n{'9' * 5_000}\nx\n"},
+        {"checkpoint": f"{ORIGIN}\n{'9' * 20}\nx\n"},
+        {"checkpoint": f"{ORIGIN}\n\u0665\nx\n"},
+        {"checkpoint": f"{ORIGIN}\n-1\nx\n"},
+        {"checkpoint": ""},
+        {"checkpoint": "\ud800\n5\nx\n"},
+        {"key": "\ud800+00000000+AA=="},
+        {"time": "\ud800"},
+    ],
+    ids=["5,000 digits", "20 digits", "other digits", "negative", "nothing", "half of a letter", "key", "time"],
+)
+def test_a_damaged_line_is_passed_over_and_counted(
+    home: Home, agent: FakeAgent, address: str, identities: Identities, writer: LogWriter, damage: dict[str, str]
+) -> None:
+    writer.call(INTENT, OUTCOME)
+    assert _ask(home, agent, address, identities, receipt_of(writer)).code == 0
+    (path,) = home.receipts.iterdir()
+    whole = json.loads(path.read_bytes())
+    with path.open("a") as file:
+        file.write(json.dumps({**whole, **damage}) + "\n")
+        file.write(f'{{"seq":{"9" * 5_000}}}\n')
+
+    listed = home.run_here("audit", "receipts", "-o", "json")
+    assert listed.code == 0
+    assert [(log["receipts"], log["last_size"]) for log in json.loads(listed.out)["logs"]] == [(1, 3)]
+    assert listed.err == f"note: damaged lines passed over in {path}: 2\n"
+    assert home.run_here("audit", "receipts", "--export").out == json.dumps(whole, separators=(",", ":")) + "\n"
+    writer.call(INTENT, OUTCOME)
+    assert _ask(home, agent, address, identities, receipt_of(writer)).code == 0
 
 
 @given(st.binary(max_size=300) | st.tuples(st.integers(0, 2_000), st.integers(0, 7)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,17 +14,25 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from leadglass.v1 import access_pb2, inspect_pb2
 from leadglass.v1.common_pb2 import ProcessRef, VisibleText
 from leadglass_agent.recordings.keys import seal
+from leadglass_agent.recordings.records import Ended
 from leadglass_cli import Home
 from leadglass_client.errors import ExitCode
 from leadglass_client.forms import OutputForm
 from leadglass_client.offline.recording_keys import KeptKey, write_key
+from leadglass_client.views.replay_timeline import timeline_sheet
 from made_recordings import KEY, OPENED, SESSION, Tape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from leadglass_agent.recordings.records import Record
+
 _WEB: Final = ProcessRef(pid=7, start_ticks=70)
+
+
+def _with(record: Record, **members: object) -> Record:
+    return replace(record, **members)  # type: ignore[arg-type] # members of its own kind
 
 
 def _process(pid: int, name: str = "web") -> inspect_pb2.Process:
@@ -152,6 +161,7 @@ def test_what_a_terminal_could_be_fooled_by_is_escaped(home: Home, tmp_path: Pat
         ),
         grants=(hostile,),
     )
+    tape.records = [_with(one, call_id=hostile) for one in tape.records]
     tape.call(
         inspect_pb2.ReadTextRequest(process=_WEB, path=hostile),
         inspect_pb2.ReadTextResponse(lines=[inspect_pb2.TextLine(text=VisibleText(text=hostile))]),
@@ -159,7 +169,8 @@ def test_what_a_terminal_could_be_fooled_by_is_escaped(home: Home, tmp_path: Pat
     tape.call(inspect_pb2.StatFilesRequest(process=_WEB, paths=["/x"]), refusal=hostile)
     file = str(tape.save(tmp_path / "it"))
 
-    for options in ((), ("-o", "json"), ("--timeline",), ("--timeline", "-o", "csv"), ("--timeline", "-o", "json")):
+    forms = (("--timeline", "-o", form) for form in ("csv", "json", "name"))
+    for options in ((), ("-o", "json"), ("--timeline",), *forms):
         outcome = home.run_here("replay", file, *options)
         assert set("\x1b\u202e\x9b").isdisjoint(outcome.out + outcome.err)
 
@@ -284,12 +295,17 @@ def test_a_file_or_key_that_is_not_there_is_named(home: Home, tmp_path: Path) ->
     assert home.run_here("replay", str(file), "--recording-key", str(file)).code == ExitCode.USAGE
 
 
-def _log(tape: Tape, **changed: str) -> str:
+def _line(kind: str, seq: int, session: str = SESSION) -> str:
+    return json.dumps({"kind": kind, "seq": seq} | ({"session_id": session} if session else {}))
+
+
+def _log(tape: Tape, end: str = "", **changed: str) -> str:
     lines = [
-        json.dumps({"session_id": SESSION, "kind": "OUTCOME", "call_id": call_id, "recording": digest})
+        json.dumps({"session_id": SESSION, "kind": "OUTCOME", "call_id": call_id, "recording": digest, "seq": 7})
         for call_id, digest in (tape.digests() | changed).items()
     ]
-    return "\n".join(['{"kind": "SESSION_OPENED", "session_id": "' + SESSION + '"}', "no record", *lines]) + "\n"
+    end = end or _line("SESSION_ENDED", 8)
+    return "\n".join([_line("AGENT_STARTED", 1, ""), _line("SESSION_OPENED", 5), "no record", *lines, end]) + "\n"
 
 
 def test_the_audit_log_vouches_for_each_call(home: Home, tmp_path: Path) -> None:
@@ -329,6 +345,122 @@ def test_a_cut_that_the_audit_log_does_not_know_of_is_no_failure(home: Home, tmp
     cut = tape.header.encode() + b"".join(tape.frames()[:4])
     (tmp_path / "it").write_bytes(cut)
     assert home.run_here("replay", file, "--log", str(log)).code == ExitCode.AUDIT_INVALID
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        (_line("SESSION_ENDED", 8), 0),
+        (_line("AGENT_STARTED", 8, ""), 0),
+        (_line("AGENT_STOPPED", 8, ""), 0),
+        (_line("AGENT_STARTED", 3, ""), ExitCode.PARTIAL),
+        (_line("SESSION_ENDED", 8, "another"), ExitCode.PARTIAL),
+        (_line("CHECKPOINT", 8, ""), ExitCode.PARTIAL),
+    ],
+)
+def test_a_cut_is_proved_harmless_only_by_a_log_that_reaches_the_sessions_end(
+    end: str, code: int, home: Home, tmp_path: Path
+) -> None:
+    tape = _tape()
+    file, log = str(tape.save(tmp_path / "it", tape.data(closed=False))), tmp_path / "log"
+    log.write_text(_log(tape, end))
+
+    outcome = home.run_here("replay", file, "--log", str(log))
+
+    assert outcome.code == code
+    assert ("the audit log has no call that is missing" in outcome.err) == (code == 0)
+    assert ("the audit log has no end of the session either" in outcome.err) == (code != 0)
+
+
+@pytest.mark.parametrize("text", ["", _line("SESSION_OPENED", 5, "another") + "\n", _line("SESSION_ENDED", 8) + "\n"])
+def test_a_log_that_does_not_know_the_session_proves_nothing(text: str, home: Home, tmp_path: Path) -> None:
+    tape = _tape()
+    opening = tape.header.encode() + tape.frames()[0]  # all behind it was cut off
+    file, log = str(tape.save(tmp_path / "it", opening)), tmp_path / "log"
+    log.write_text(text)
+
+    outcome = home.run_here("replay", file, "--timeline", "--log", str(log))
+
+    assert (outcome.code, outcome.out) == (ExitCode.AUDIT_INVALID, "")
+    assert "the audit log does not know the session" in outcome.err
+
+
+@pytest.mark.parametrize("odd", [2**63, 10**400])
+@pytest.mark.parametrize("field", ["time_unix_ns", "duration_us", "rows"])
+def test_a_number_that_no_agent_counts_to_is_no_recording(odd: int, field: str, home: Home, tmp_path: Path) -> None:
+    tape = _tape()
+    tape.records = [_with(one, **{field: odd}) if hasattr(one, field) else one for one in tape.records]
+    file = str(tape.save(tmp_path / "it"))
+
+    for options in ((), ("--timeline",), ("--timeline", "-o", "json"), ("--policy", file)):
+        outcome = home.run_here("replay", file, *options)
+        assert (outcome.code, outcome.out) == (ExitCode.AUDIT_INVALID, "")
+
+
+def test_the_largest_numbers_that_an_agent_counts_to_are_shown(home: Home, tmp_path: Path) -> None:
+    tape = _tape()
+    tape.records = [replace(one, time_unix_ns=2**63 - 1) for one in tape.records]
+    tape.records[-1] = _with(tape.records[-1], duration_us=2**63 - 1, rows=2**63 - 1)
+    file = str(tape.save(tmp_path / "it"))
+
+    for options in ((), ("--timeline",), ("--timeline", "-o", "json")):
+        assert home.run_here("replay", file, *options).code == 0
+
+
+def test_a_reply_that_was_recorded_and_then_not_sent_was_not_seen(home: Home, tmp_path: Path) -> None:
+    tape = Tape()
+    replies = [
+        inspect_pb2.ReadTextResponse(lines=[inspect_pb2.TextLine(text=VisibleText(text=text))])
+        for text in ("seen", "unsent")
+    ]
+    request = inspect_pb2.ReadTextRequest(process=_WEB, path="/x", follow=True)
+    tape.call(request, *replies, refusal="AUDIT_UNAVAILABLE")
+    tape.records[-1] = _with(tape.records[-1], replies=1)
+    file, log = str(tape.save(tmp_path / "it")), tmp_path / "log"
+    log.write_text(_log(tape))
+
+    outcome = home.run_here("replay", file, "--log", str(log))  # the digest is that of all frames
+
+    assert (outcome.code, outcome.out) == (0, "seen\n")
+
+
+def test_a_pause_begins_where_the_last_of_the_calls_before_ended() -> None:
+    tape = Tape()
+    for seconds in (1, 2, 3, 20):
+        tape.call(inspect_pb2.ListProcessesRequest(), after_seconds=seconds)
+    ends = {"call1": 10, "call2": 5, "call3": 6}
+    tape.records = [
+        replace(one, time_unix_ns=OPENED.time_unix_ns + ends[one.call_id] * 1_000_000_000)
+        if isinstance(one, Ended) and one.call_id in ends
+        else one
+        for one in tape.records
+    ]
+
+    records = timeline_sheet(tape.recording()).records
+
+    assert [record["idle_seconds"] for record in records] == [1, 0, 0, 10]
+
+
+def test_a_session_of_twice_the_calls_costs_a_timeline_twice_the_work() -> None:
+    tape = Tape()
+    tape.call(inspect_pb2.ListProcessesRequest())
+    recording = tape.recording()
+    work = 0
+
+    def count(_frame: object, _event: str, _argument: object) -> None:
+        nonlocal work
+        work += 1
+
+    def work_of(calls: int) -> int:
+        nonlocal work
+        work, longer = 0, replace(recording, calls=recording.calls * calls)
+        before = sys.getprofile()
+        sys.setprofile(count)
+        timeline_sheet(longer)
+        sys.setprofile(before)
+        return work
+
+    assert work_of(1_000) < 2.5 * work_of(500)
 
 
 def test_ways_of_showing_do_not_mix(home: Home, tmp_path: Path) -> None:

@@ -24,20 +24,22 @@ from leadglass_agent.errors import (
     RecordingUnknown,
     SessionEnded,
 )
+from leadglass_agent.recordings.entry import RecordingState
 from leadglass_agent.recordings.format import RecordingError
 from leadglass_agent.recordings.keys import AuditorKey, MountedKeys, RecordingKeyError, open_sealed_key, parse_auditor
 from leadglass_agent.recordings.records import Called, Closed, Ended, Opened, Replied
-from leadglass_agent.recordings.store import RecordingState
 from taped_sessions import (
     CALLER,
     DAY_NS,
     NOW,
+    Stall,
     auditor_pem,
     called,
     closed,
     data_key_of,
     ended,
     header_of,
+    nowhere,
     reader_of,
     recorder_in,
     records_in,
@@ -48,6 +50,7 @@ from taped_sessions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from leadglass_agent.recordings.archive import Listed
     from leadglass_agent.recordings.recorder import Recorder
 
 _POLICY = "sha256:0"
@@ -268,14 +271,14 @@ async def test_retention_deletes_after_its_record_and_never_what_is_held(tmp_pat
         await recorder.open(session(name), _POLICY, NOW)
     for name in ("held", "old"):
         await recorder.end(closed(session(name)), NOW)
-    await recorder.hold("held", is_held=True)
+    await recorder.hold("held", is_held=True, record=nowhere)
 
     async def not_now(_event: Event) -> None:
         raise AuditUnavailable
 
     with pytest.raises(AuditUnavailable):
         await recorder.expire(_LATE, not_now)
-    assert (await recorder.hold("old", is_held=False)).entry.state is RecordingState.COMPLETE
+    assert (await recorder.hold("old", is_held=False, record=nowhere)).entry.state is RecordingState.COMPLETE
     events: list[Event] = []
 
     async def record(event: Event) -> None:
@@ -306,10 +309,10 @@ async def test_a_shredded_recording_is_gone_for_every_reader(tmp_path: Path) -> 
     recorder = recorder_in(tmp_path)
     await recorder.open(session(), _POLICY, NOW)
     with pytest.raises(RecordingHeld):
-        await recorder.shred("session-1", NOW)
+        await recorder.shred("session-1", NOW, nowhere)
     await recorder.end(closed(session()), NOW)
     copy = (tmp_path / "recordings" / "session-1.rec").read_bytes()
-    assert (await recorder.shred("session-1", NOW)).entry.state is RecordingState.SHREDDED
+    assert (await recorder.shred("session-1", NOW, nowhere)).entry.state is RecordingState.SHREDDED
     public_key = X25519PrivateKey.generate().public_key().public_bytes_raw()
     for refused in (recorder.opening("session-1", public_key), recorder.piece("session-1", 0, 10)):
         with pytest.raises(RecordingDestroyed):
@@ -317,6 +320,129 @@ async def test_a_shredded_recording_is_gone_for_every_reader(tmp_path: Path) -> 
     recorder.close(NOW)
     with pytest.raises(RecordingError):
         list(reader_of(copy, os.urandom(32)))
+
+
+async def _refused(_listed: Listed) -> None:
+    raise AuditUnavailable
+
+
+async def _ended_session(recorder: Recorder) -> None:
+    await recorder.open(session(), _POLICY, NOW)
+    await recorder.end(closed(session()), NOW)
+
+
+async def test_nothing_is_destroyed_held_or_let_go_of_without_its_record(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path)
+    await _ended_session(recorder)
+    folder = tmp_path / "recordings"
+    with pytest.raises(AuditUnavailable):
+        await recorder.shred("session-1", NOW, _refused)
+    with pytest.raises(AuditUnavailable):
+        await recorder.hold("session-1", is_held=True, record=_refused)
+    assert {path.name for path in folder.iterdir()} == {"session-1.rec", "session-1.key", "session-1.end"}
+    held = await recorder.hold("session-1", is_held=True, record=nowhere)
+    with pytest.raises(AuditUnavailable):
+        await recorder.hold("session-1", is_held=False, record=_refused)
+    assert (await recorder.page(None, 10)) == (held,)
+    await recorder.hold("session-1", is_held=False, record=nowhere)
+    seen: list[tuple[str, bool]] = []
+
+    async def record(listed: Listed) -> None:
+        seen.append((listed.entry.state.value, (folder / "session-1.key").exists()))
+        with pytest.raises(AuditUnavailable, match="under way"):
+            await recorder.hold("session-1", is_held=True, record=nowhere)
+
+    await recorder.shred("session-1", NOW, record)
+    assert seen == [("SHREDDED", True)]
+    recorder.close(NOW)
+
+
+async def test_a_change_that_was_refused_since_the_disk_was_slow_does_not_happen_later(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path)
+    await _ended_session(recorder)
+    await recorder.hold("session-1", is_held=True, record=nowhere)
+    recorder.close(NOW)
+    slow = recorder_in(tmp_path, seconds=0.0)
+    with pytest.raises(AuditUnavailable, match="in time"):
+        await slow.hold("session-1", is_held=False, record=nowhere)
+    slow.close(NOW)
+    assert (tmp_path / "recordings" / "session-1.hold").exists()
+    (tmp_path / "recordings" / "session-1.hold").unlink()
+    slow = recorder_in(tmp_path, seconds=0.0)
+    with pytest.raises(AuditUnavailable, match="in time"):
+        await slow.shred("session-1", NOW, nowhere)
+    with pytest.raises(AuditUnavailable, match="in time"):
+        await slow.hold("session-1", is_held=True, record=nowhere)
+    slow.close(NOW)
+    names = {path.name for path in (tmp_path / "recordings").iterdir()}
+    assert names == {"session-1.rec", "session-1.key", "session-1.end"}
+
+
+async def test_a_deletion_that_the_disk_did_too_late_is_done_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path)
+    await _ended_session(recorder)
+    await recorder.open(session("z"), _POLICY, NOW)
+    recorder.close(NOW)
+    slow, stall = recorder_in(tmp_path, seconds=1.0), Stall()
+    tasks: list[asyncio.Task[object]] = []
+
+    async def record(_event: Event) -> None:
+        tasks.append(asyncio.create_task(slow.page(stall, 1)))
+        await asyncio.to_thread(stall.began.wait)
+
+    while not stall.began.is_set():  # again, if the machine is slow before it comes to that
+        with pytest.raises(AuditUnavailable):
+            await slow.expire(_LATE, record)
+    stall.over.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    slow.close(NOW)
+    assert not (tmp_path / "recordings" / "session-1.rec").exists()
+    again = recorder_in(tmp_path)
+    assert [listed.entry.session_id for listed in await again.page(None, 10)] == ["z"]
+    again.close(NOW)
+
+
+async def test_many_sessions_that_end_wait_for_a_silent_disk_once(tmp_path: Path) -> None:
+    made = recorder_in(tmp_path)
+    await made.open(session(), _POLICY, NOW)
+    made.close(NOW)
+    recorder, stall = recorder_in(tmp_path, seconds=1.0), Stall()
+    reading = asyncio.create_task(recorder.page(stall, 1))
+    await asyncio.to_thread(stall.began.wait)
+    ends = tuple(closed(session(f"s{number}")) for number in range(400))
+    async with asyncio.timeout(120):  # one after the other they would take 400 seconds
+        await recorder.end_all(ends, NOW)
+    assert not stall.over.is_set()
+    stall.over.set()
+    await asyncio.gather(reading, return_exceptions=True)
+    recorder.close(NOW)
+
+
+async def test_an_agent_that_stops_does_not_wait_for_ever_for_a_silent_disk(tmp_path: Path) -> None:
+    recorder, stall = recorder_in(tmp_path, close_seconds=0.2), Stall()
+    await recorder.open(session(), _POLICY, NOW)
+    reading = asyncio.create_task(recorder.page(stall, 1))
+    await asyncio.to_thread(stall.began.wait)
+    async with asyncio.timeout(60):
+        await asyncio.to_thread(recorder.close, NOW)
+    stall.over.set()
+    await reading
+
+
+async def test_an_agent_that_stops_tells_how_the_sessions_ended_whose_end_still_waits(tmp_path: Path) -> None:
+    recorder, stall = recorder_in(tmp_path, seconds=5.0), Stall()
+    names = ("first", "second")
+    for name in names:
+        await recorder.open(session(name), _POLICY, NOW)
+    reading = asyncio.create_task(recorder.page(stall, 1))
+    await asyncio.to_thread(stall.began.wait)
+    await recorder.end_all(tuple(closed(session(name)) for name in names), NOW)
+    stall.over.set()
+    recorder.close(NOW)
+    await asyncio.gather(reading, return_exceptions=True)
+    for name in names:
+        records, is_complete = records_in(tmp_path, name)
+        assert (records[-1], is_complete) == (Closed(NOW.unix_ns, "CLOSED", 3), True)
 
 
 async def test_what_waits_for_the_disk_is_bounded(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,10 +24,12 @@ from leadglass_agent.errors import (
 )
 from leadglass_agent.recordings import folder as folders
 from leadglass_agent.recordings.archive import Archive
+from leadglass_agent.recordings.entry import RecordingState
 from leadglass_agent.recordings.folder import FileChanged, Folder, FolderRefused, Part
 from leadglass_agent.recordings.format import FrameSealer, Header
+from leadglass_agent.recordings.keys import KEY_HEAD_BYTES, AuditorKey, is_wrapped, wrap
 from leadglass_agent.recordings.records import Called, Closed, Ended, Opened, Replied, encode
-from leadglass_agent.recordings.store import MAX_DUE, MAX_RECORDINGS, RecordingState, Store
+from leadglass_agent.recordings.store import MAX_DUE, MAX_OF_CALLER, MAX_RECORDINGS, MAX_STONES, Store
 from leadglass_agent.recordings.tapes import End, Tapes
 from taped_sessions import CALLER, DAY_NS, MOUNTED, NOW, called, data_key_of, ended, opened, records_in, replied
 
@@ -105,7 +108,7 @@ def test_an_end_is_remembered(folder: Folder) -> None:
 
 
 def test_a_key_whose_recording_was_never_begun_is_destroyed_at_the_start(tmp_path: Path, folder: Folder) -> None:
-    folder.put("session-1", Part.KEY, b"wrapped")
+    folder.put("session-1", Part.KEY, wrap(_KEY, MOUNTED, bytes(32)))
     (tmp_path / "recordings" / "session-2.key.new").write_bytes(b"half")
     with pytest.raises(RecordingUnknown):
         _store(folder).entry("session-1")
@@ -129,7 +132,17 @@ def test_files_of_any_content_stop_no_start_and_open_for_nobody(contents: dict[P
         folder = Folder(Path(name) / "recordings")
         for part, content in contents.items():
             (Path(name) / "recordings" / f"session-1{part}").write_bytes(content)
-        archive = Archive(folder, _store(folder), MOUNTED)
+        key = contents.get(Part.KEY)
+        try:
+            store = _store(folder)
+        except FolderRefused:
+            # Somebody else's key, which nobody wrote a recording under.
+            assert key is not None
+            assert Part.RECORDING not in contents or len(contents[Part.GONE]) == 32
+            assert (Path(name) / "recordings" / "session-1.key").read_bytes() == key
+            folder.close()
+            return
+        archive = Archive(folder, store, MOUNTED)
         for listed in archive.page(None, 10):
             assert (listed.entry.caller, listed.entry.state is RecordingState.OPEN) == ("", False)
             with suppress(RecordingDestroyed):
@@ -162,7 +175,9 @@ def test_the_wrapped_key_is_overwritten_before_it_is_removed(tmp_path: Path, fol
     wrapped = other_name.read_bytes()
     store.shred("session-1", NOW.unix_ns)
     assert len(other_name.read_bytes()) == len(wrapped)
-    assert not any(wrapped[at : at + 8] in other_name.read_bytes() for at in range(len(wrapped) - 8))
+    assert is_wrapped(other_name.read_bytes())  # an agent that is killed now knows it again
+    secret = wrapped[KEY_HEAD_BYTES:]
+    assert not any(secret[at : at + 8] in other_name.read_bytes() for at in range(len(secret) - 7))
 
 
 def test_an_agent_that_is_killed_while_it_shreds_goes_on_at_its_next_start(tmp_path: Path, folder: Folder) -> None:
@@ -361,3 +376,135 @@ def test_the_mounted_key_alone_opens_nothing_once_the_key_is_destroyed(tmp_path:
     left = b"".join(path.read_bytes() for path in (tmp_path / "recordings").iterdir())
     assert len(left) == 32
     assert _KEY not in copy
+
+
+@pytest.mark.parametrize(
+    "content", [b"", os.urandom(32), b"-----BEGIN PRIVATE KEY-----\n" * 4, b"LGKEY\0\1\n" + bytes(88)]
+)
+def test_a_key_that_is_no_recordings_stops_the_start_and_stays(tmp_path: Path, folder: Folder, content: bytes) -> None:
+    foreign = tmp_path / "recordings" / "tls.key"
+    foreign.write_bytes(content)
+    with pytest.raises(FolderRefused, match=r"tls\.key.*folder of their own"):
+        _store(folder)
+    (tmp_path / "recordings" / "tls.gone").write_bytes(bytes(32))
+    with pytest.raises(FolderRefused, match=r"tls\.key"):
+        _store(folder)
+    assert foreign.read_bytes() == content
+
+
+def test_files_of_others_that_are_named_like_ours_are_left_alone(tmp_path: Path, folder: Folder) -> None:
+    names = {"audit.jsonl.new", "audit.new", "x.rec.new", "x.key.bak.new", "tune.rec", "tune.key", "week.end", "a.hold"}
+    for name in (*names, "b.gone"):
+        (tmp_path / "recordings" / name).write_bytes(b"not ours")
+    for unfinished in ("x.key.new", "x.end.new", "x.hold.new", "x.gone.new"):
+        (tmp_path / "recordings" / unfinished).write_bytes(b"half")
+    store = _store(folder)
+    assert store.page(None, 10) == ()
+    assert store.due(NOW.unix_ns * 2) == ()
+    assert _names(tmp_path) == {*names, "b.gone"}
+    assert {path.read_bytes() for path in (tmp_path / "recordings").iterdir()} == {b"not ours"}
+
+
+def test_what_is_held_outlives_a_destruction_that_failed(tmp_path: Path, folder: Folder) -> None:
+    store = _store(folder)
+    _ended(store)
+    key = tmp_path / "recordings" / "session-1.key"
+    wrapped = key.read_bytes()
+    key.unlink()
+    key.symlink_to("nowhere")  # cannot be opened to be overwritten
+    with pytest.raises(OSError, match="symbolic"):
+        store.shred("session-1", NOW.unix_ns)
+    key.unlink()
+    key.write_bytes(wrapped)
+    assert "session-1.gone" not in _names(tmp_path)
+    (tmp_path / "recordings" / "session-1.gone").write_bytes(bytes(32))  # as if that had failed, too
+    assert store.hold("session-1", is_held=True).is_held
+    assert "session-1.gone" not in _names(tmp_path)
+    # Nor does a stone beside what is held have it destroyed, wherever that comes from.
+    (tmp_path / "recordings" / "session-1.gone").write_bytes(bytes(32))
+    found = _store(folder).entry("session-1")
+    assert (found.state, found.is_held) == (RecordingState.COMPLETE, True)
+    assert data_key_of(tmp_path, "session-1") == _KEY
+
+
+def test_what_was_deleted_is_not_put_back_and_what_is_condemned_stays_due(folder: Folder) -> None:
+    store = _store(folder)
+    _ended(store)
+    late = NOW.unix_ns + _DAYS * DAY_NS
+    condemned = store.condemn("session-1", late)
+    assert condemned is not None
+    assert store.due(late) == ("session-1",)
+    assert store.condemn("session-1", late) == condemned
+    with pytest.raises(AuditUnavailable):
+        _made(store)
+    store.spare("session-1")
+    assert store.entry("session-1") == condemned
+    assert store.condemn("session-1", late) is not None
+    store.delete("session-1")
+    store.spare("session-1")
+    assert not store.has("session-1")
+    assert store.due(late) == ()
+
+
+def _lay(folder: Path, count: int, *, is_gone: bool) -> None:
+    """Writes as many ended recordings, or stones; the higher the number, the newer."""
+    for number in range(count):
+        name, time = f"s{number}", (number + 1).to_bytes(8, "big")
+        if is_gone:
+            (folder / f"{name}.gone").write_bytes(time * 4)
+            continue
+        header = Header(name, number + 1)
+        (folder / f"{name}.rec").write_bytes(header.encode())
+        (folder / f"{name}.key").write_bytes(wrap(_KEY, MOUNTED, header.digest))
+        (folder / f"{name}.end").write_bytes(b"C" + time)
+
+
+def test_stones_take_no_room_from_recordings_and_the_oldest_go_first(tmp_path: Path, folder: Folder) -> None:
+    _lay(tmp_path / "recordings", MAX_STONES + 1, is_gone=True)
+    store = _store(folder)
+    names = _names(tmp_path)
+    assert (len(names), "s0.gone" in names) == (MAX_STONES, False)
+    _ended(store)
+    store.shred("session-1", NOW.unix_ns)
+    names = _names(tmp_path)
+    assert (len(names), "s1.gone" in names, "session-1.gone" in names) == (MAX_STONES, False, True)
+
+
+@pytest.mark.slow
+def test_of_more_recordings_than_fit_the_newest_are_known_and_no_new_one_is_made(
+    tmp_path: Path, folder: Folder
+) -> None:
+    _lay(tmp_path / "recordings", MAX_RECORDINGS + 1, is_gone=False)
+    store = _store(folder, days=0)
+    assert (len(store.page(None, 2 * MAX_RECORDINGS)), store.has("s0"), store.has("s1")) == (
+        MAX_RECORDINGS,
+        False,
+        True,
+    )
+    with pytest.raises(AuditUnavailable, match="10000 recordings"):
+        _made(store)
+    assert (tmp_path / "recordings" / "s0.key").exists()
+    store.shred("s1", NOW.unix_ns)
+    _made(store)
+
+
+def test_one_caller_cannot_fill_the_folder(tmp_path: Path, folder: Folder) -> None:
+    _lay(tmp_path / "recordings", MAX_OF_CALLER, is_gone=False)
+    store = _store(folder, days=0)
+    for entry in store.page(None, MAX_OF_CALLER):
+        store.told(entry.session_id, CALLER, "T-1")
+    with pytest.raises(AuditUnavailable, match="of this caller"):
+        _made(store)
+    header = Header("other", 1)
+    store.create(header, b"", _KEY, caller=f"{CALLER}-2", ticket="T-2")
+    store.shred("s0", NOW.unix_ns)
+    _made(store)
+
+
+def test_a_recording_of_no_bytes_is_refused_to_its_reader(tmp_path: Path, folder: Folder) -> None:
+    auditor = AuditorKey(X25519PrivateKey.generate().public_key().public_bytes_raw())
+    (tmp_path / "recordings" / "session-1.rec").write_bytes(b"")
+    folder.put("session-1", Part.KEY, wrap(_KEY, auditor, Header("session-1", 1).digest))
+    archive = Archive(folder, Store(folder, auditor, _DAYS), auditor)
+    with pytest.raises(RecordingDestroyed):
+        archive.opening("session-1", _KEY)

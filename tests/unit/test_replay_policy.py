@@ -22,7 +22,7 @@ from leadglass.v1.common_pb2 import (
 )
 from leadglass_agent.errors import Reason
 from leadglass_agent.policy.decide import Allow, decide
-from leadglass_agent.policy.model import Permission, ProcessSelector, RuleId
+from leadglass_agent.policy.model import Permission, ProcessSelector, Profile, RuleId
 from leadglass_agent.policy.parse import parse_policy
 from leadglass_agent.policy.scope import Bound, ProcessFacts, Scope, ScopeRule
 from leadglass_agent.policy.standing import GrantedScope
@@ -361,13 +361,13 @@ def test_a_call_that_was_refused_by_policy_may_be_answered_now_and_others_stay_r
     tape = Tape()
     for reason in (Reason.POLICY_DENIED, Reason.PROCESS_NOT_FOUND, Reason.TIMED_OUT):
         tape.call(inspect_pb2.StatFilesRequest(process=_WEB, paths=["/x"]), refusal=reason)
-    tape.call(inspect_pb2.StatFilesRequest(process=_WEB, paths=["/x"]), refusal=Reason.RATE_LIMITED, standing=None)
+    tape.call(inspect_pb2.StatFilesRequest(process=_WEB, paths=["/x"]), refusal=Reason.SESSION_MISSING, standing=None)
 
-    denied, missing, late, often = _anew(tape, _ALL)
+    denied, missing, late, outside = _anew(tape, _ALL)
 
     assert _kinds(denied) == {(Kind.ANSWERED, "files.metadata")}
     assert _kinds(missing) == {(Kind.MAY_SHOW, "files.metadata")}
-    assert late.anew.changes == often.anew.changes == ()
+    assert late.anew.changes == outside.anew.changes == ()
 
 
 def test_a_process_that_was_not_found_may_be_there_only_if_more_processes_are_admitted() -> None:
@@ -529,6 +529,7 @@ _RULES: Final = st.lists(
         processes=_SOME_SELECTORS,
         names=_SOME_NAMES,
         paths=_SOME_PATHS,
+        redaction=st.sampled_from((None, *Profile)),
         bounds=st.none() | st.lists(_BOUNDS, max_size=2).map(tuple),
     ),
     max_size=3,
@@ -586,6 +587,8 @@ def test_what_is_said_of_a_process_of_which_not_all_is_known_is_never_wrong(
     assert seen.name(None) in (None, real.admits_name(name))
     assert seen.path(path) in (None, real.admits_path(path))
     assert seen.path(None) in (None, real.admits_path(path))
+    assert real.is_empty() or real.redaction() in seen.profiles()
+    assert not real.admits_path(path) or real.redaction(path) in seen.profiles(path)
     if not unknown:
         assert (seen.process(), seen.name(name), seen.path(path)) == (
             not real.is_empty(),

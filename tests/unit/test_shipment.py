@@ -58,9 +58,9 @@ def test_a_sink_that_has_everything_is_never_down_however_long_nothing_happens()
 def test_with_a_spool_calls_go_on_until_what_waits_is_longer_than_allowed() -> None:
     shipment = Shipment(GENESIS, 0, _SPOOL, _at(0))
     shipment.note(3, _at(0))
-    shipment.measured(1_000)
+    shipment.wrote(3, 1_000)
     assert shipment.fault(_at(10_000)) == ""
-    shipment.measured(1_001)
+    shipment.wrote(3, 1_001)
     assert shipment.fault(_at(10_000)) != ""
     shipment.acknowledged(_head(1), 400, _at(10_001))
     assert shipment.fault(_at(10_001)) == ""
@@ -102,6 +102,23 @@ def test_an_attempt_that_hangs_is_an_outage_too() -> None:
     shipment.note(2, _at(11))
     (down,) = shipment.take_events()
     assert dict(down.facts)["cause"] == "TIMED_OUT"
+
+
+def test_a_first_attempt_that_hangs_is_an_outage_too() -> None:
+    shipment = Shipment(GENESIS, 0, _REFUSE, _at(0))
+    shipment.note(1, _at(60))
+    shipment.note(1, _at(69.9))
+    assert shipment.take_events() == ()
+    shipment.note(1, _at(70))
+    assert [event.kind for event in shipment.take_events()] == [EventKind.SINK_DOWN]
+
+
+def test_what_an_earlier_agent_left_is_an_outage_of_this_one_after_ten_seconds_without_a_yes() -> None:
+    shipment = Shipment(_head(7), 9, _REFUSE, _at(0))
+    shipment.note(9, _at(9.9))
+    assert shipment.take_events() == ()
+    shipment.note(9, _at(10))
+    assert [event.kind for event in shipment.take_events()] == [EventKind.SINK_DOWN]
 
 
 def test_attempts_become_rarer_up_to_one_in_eight_seconds_and_frequent_again_after_success() -> None:
@@ -148,3 +165,25 @@ def test_refusal_is_exactly_ten_seconds_without_acknowledgement_while_records_wa
         is_down = waiting_since is not None and _at(now).boot_ns - _at(waiting_since).boot_ns >= DOWN_NS
         assert bool(shipment.fault(_at(now))) == is_down
         assert shipment.unshipped == written - taken
+
+
+_BATCHES = st.lists(st.one_of(st.integers(1, 900), st.just("take"), st.just("fail")), max_size=60)
+
+
+@given(_BATCHES)
+def test_a_spool_is_full_whenever_more_waits_than_it_may_whatever_the_sink_answers(steps: list[int | str]) -> None:
+    waiting: list[int] = []
+    written, taken = [0], 0
+    shipment = Shipment(GENESIS, 0, _SPOOL, _at(0))
+    for step in steps:
+        match step:
+            case int(size):
+                waiting.append(size)
+                written.append(written[-1] + size)
+                shipment.wrote(len(written) - 1, written[-1])
+            case "take" if waiting:
+                taken += 1
+                shipment.acknowledged(_head(taken), waiting.pop(0), _at(0))
+            case _:
+                shipment.failed("BROKEN", _at(0))
+        assert bool(shipment.fault(_at(0))) is (sum(waiting) > 1_000)

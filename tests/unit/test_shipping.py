@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,12 +17,13 @@ from leadglass_agent.audit.shipping import SinkTerms, WhenDown
 from leadglass_agent.errors import AuditUnavailable, Severity
 from leadglass_agent.processes.ship_cursor import cursor_path, read_cursor, write_cursor
 from leadglass_agent.processes.shipping import Shipping
+from leadglass_agent.telemetry.faults import NotTaken
 from leadglass_agent.telemetry.otlp_records import records_sender
 from leadglass_agent.telemetry.sending import Sender
 from otlp_receiver import Received, attributes, otlp_receiver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _SPOOL = SinkTerms(WhenDown.SPOOL, 1 << 30)
@@ -202,6 +204,73 @@ def test_a_full_spool_refuses_calls_until_the_sink_has_taken_enough(tmp_path: Pa
             _until_shipped(shipping)
             shipping.check()
             assert len(received.lines()) == 100
+
+
+def test_a_sink_that_answers_nonsense_is_down_and_gets_everything_once_it_is_well(tmp_path: Path) -> None:
+    with otlp_receiver() as received, _log(tmp_path) as log:
+        received.answer(reply=b"\xff\xff\xff")
+        _write(log, 3)
+        with _shipping(tmp_path, log, received) as shipping:
+            deadline = time.monotonic() + _SECONDS
+            while not (events := shipping.take_events()):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            assert (events[0].kind, dict(events[0].facts)["cause"]) == (EventKind.SINK_DOWN, "BROKEN")
+            received.answer()
+            _until_shipped(shipping)
+        assert set(received.lines()) == set(log.read(1))
+
+
+def test_a_yes_that_is_no_message_is_none() -> None:
+    with otlp_receiver() as received:
+        received.answer(reply=b"\xff\xff\xff")
+        sender = Sender(f"http://127.0.0.1:{received.port}", "", "")
+        with pytest.raises(NotTaken):
+            records_sender(sender, {}, "1")([])
+        sender.close()
+
+
+def test_what_nobody_foresaw_fails_the_attempt_and_not_the_thread(tmp_path: Path) -> None:
+    sent: list[bytes] = []
+    faults = [KeyError("odd"), RecursionError(), MemoryError()]
+
+    def send(lines: Sequence[bytes]) -> None:
+        if faults:
+            raise faults.pop()
+        sent.extend(lines)
+
+    with _log(tmp_path) as log:
+        shipping = Shipping(log, send, tmp_path / "audit.jsonl", _SPOOL, clock.now)
+        shipping.start()
+        _write(log, 3)
+        _until_shipped(shipping)
+        shipping.close()
+        assert sent == list(log.read(1))
+
+
+@pytest.mark.parametrize("is_left", [False, True])
+def test_a_spool_is_full_also_while_the_first_attempt_hangs(tmp_path: Path, *, is_left: bool) -> None:
+    may_end, sent = threading.Event(), list[bytes]()
+
+    def send(lines: Sequence[bytes]) -> None:
+        may_end.wait(_SECONDS)
+        sent.extend(lines)
+
+    with _log(tmp_path) as log:
+        if is_left:
+            _write(log, 100)
+        shipping = Shipping(log, send, tmp_path / "audit.jsonl", SinkTerms(WhenDown.SPOOL, 20_000), clock.now)
+        shipping.start()
+        if not is_left:
+            shipping.check()
+            _write(log, 100)
+        with pytest.raises(AuditUnavailable):
+            shipping.check()
+        may_end.set()
+        _until_shipped(shipping)
+        shipping.check()
+        shipping.close()
+        assert sent == list(log.read(1))
 
 
 def test_a_cursor_is_replaced_as_a_whole_and_read_back(tmp_path: Path) -> None:

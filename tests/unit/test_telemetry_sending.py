@@ -36,6 +36,7 @@ _NAME = "localhost"
         ("http://127.9.9.9", Endpoint("127.9.9.9", 80, "", is_tls=False)),
         ("http://[::1]:4318", Endpoint("::1", 4318, "", is_tls=False)),
         ("http://localhost:4318", Endpoint("localhost", 4318, "", is_tls=False)),
+        (f"https://{'a' * 63}.example", Endpoint(f"{'a' * 63}.example", 443, "", is_tls=True)),
     ],
 )
 def test_an_endpoint_is_https_or_this_machine(text: str, endpoint: Endpoint) -> None:
@@ -59,6 +60,11 @@ def test_an_endpoint_is_https_or_this_machine(text: str, endpoint: Endpoint) -> 
         "https://collector.example/#part",
         "https://collector.example/a b",
         "https://collector.example\r\nX: y",
+        "https://a..b",
+        "https://.a",
+        "https://-a.example",
+        f"https://{'a' * 64}.example",
+        "https://[::::]",
         "https://",
         "ftp://collector.example",
     ],
@@ -216,6 +222,20 @@ def _peer(answer: bytes, *, drips: bool) -> Iterator[int]:
 def test_a_yes_that_breaks_off_is_none(answer: bytes) -> None:
     with _peer(answer, drips=False) as port:
         assert _fault(Sender(f"http://127.0.0.1:{port}", "", "")) is SendFault.BROKEN
+
+
+def test_a_chunk_of_negative_size_is_no_yes() -> None:
+    with _peer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc", drips=False) as port:
+        assert _fault(Sender(f"http://127.0.0.1:{port}", "", "")) is SendFault.BROKEN
+
+
+@given(st.text("ab-.:[]", max_size=70))
+def test_whatever_host_is_accepted_can_be_asked_for(host: str) -> None:
+    try:
+        endpoint = parse_endpoint(f"https://{host}")
+    except EndpointError:
+        return
+    endpoint.host.encode("idna")  # what the resolver does with a name, before it asks anybody
 
 
 @pytest.mark.parametrize("answer", [b"", b"\x00\xff", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500, b"SSH-2.0-x\r\n"])

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from leadglass_agent.access.budget import CallBudget
@@ -22,6 +23,7 @@ from leadglass_agent.api.question import Call, LiveCall, Ports, Question, Reply,
 from leadglass_agent.api.trail import Trail
 from leadglass_agent.audit.record import Event, EventKind
 from leadglass_agent.errors import (
+    AuditUnavailable,
     InternalError,
     MethodUnknown,
     RateLimited,
@@ -174,7 +176,7 @@ class Gate:
             self._admission.still_open(call.session, call.caller, self._clock())
         await self._disclosing.spend(call, reply, len(sealed), is_first=True)
         for event in reply.events:
-            await self._audit.append(replace(event, call_id=trail.event.call_id))
+            await call.record(event)
         self._count(trail, reply, sealed)
         await self._endings.answered(trail, sealed, peer)
         return sealed
@@ -224,6 +226,7 @@ class Gate:
             widened=permit.widened,
             now=started,
             seconds=method.deadline_seconds,
+            record=partial(self._record, trail),
             grants=permit.grants,
         )
         await peer.announce(headers_of(call))
@@ -285,6 +288,7 @@ class Gate:
                 raise AuditUnavailable(detail)
             caller = self._admission.caller(peer, now)
             self._admission.refuse_halted(caller, now)
+            self._ports.check_sink()
             session = live.call.session
             if session is not None:
                 session = self._admission.still_open(session, caller, now)
@@ -311,6 +315,9 @@ class Gate:
             running = trail.run_on(reply)
             await known_values.check(self._ports.reader, running, own_words, pid, call.seconds)
         return sealed
+
+    async def _record(self, trail: Trail, event: Event) -> None:
+        await self._audit.append(replace(event, call_id=trail.event.call_id))
 
     def _count(self, trail: Trail, reply: Reply, sealed: bytes) -> None:
         trail.count(reply, len(sealed))

@@ -74,7 +74,8 @@ class Call:
     """A call that passed the first four steps of the gate.
 
     `scope` is where the method's own permission holds, `grants` are those that bound it there; `widened` tells for each
-    field group where it holds, or None.
+    field group where it holds, or None. `record` brings a record of this call to disk, for what must not happen before
+    it; it raises AuditUnavailable.
     """
 
     caller: Caller
@@ -84,6 +85,7 @@ class Call:
     widened: Mapping[Permission, Scope | None]
     now: Instant
     seconds: float
+    record: Callable[[Event], Awaitable[None]]
     grants: tuple[str, ...] = ()
 
 

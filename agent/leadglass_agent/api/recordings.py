@@ -73,10 +73,14 @@ def hold_recording(wire: bytes) -> Question:
 
     async def answer(ports: Ports, call: Call) -> Reply:
         reason = judge_finding(request.reason)
-        listed = await _recorder(ports).hold(session_id, is_held=request.hold)
         kind = EventKind.RECORDING_HELD if request.hold else EventKind.RECORDING_RELEASED
+
+        async def record(listed: Listed) -> None:
+            await call.record(_event(kind, call, listed, reason))
+
+        listed = await _recorder(ports).hold(session_id, is_held=request.hold, record=record)
         message = audit_pb2.HoldRecordingResponse(recording=_recording(listed))
-        return Reply(message, events=(_event(kind, call, listed, reason),), own_words=(listed.entry.ticket,))
+        return Reply(message, own_words=(listed.entry.ticket,))
 
     arguments = (("session_id", session_id), ("hold", "true" if request.hold else "false"), ("reason", request.reason))
     return Question(arguments=arguments, answer=answer)
@@ -90,9 +94,12 @@ def shred_recording(wire: bytes) -> Question:
 
     async def answer(ports: Ports, call: Call) -> Reply:
         reason = judge_finding(request.reason)
-        listed = await _recorder(ports).shred(session_id, call.now)
-        message = audit_pb2.ShredRecordingResponse(recording=_recording(listed))
-        return Reply(message, events=(_event(EventKind.RECORDING_SHREDDED, call, listed, reason),))
+
+        async def record(listed: Listed) -> None:
+            await call.record(_event(EventKind.RECORDING_SHREDDED, call, listed, reason))
+
+        listed = await _recorder(ports).shred(session_id, call.now, record)
+        return Reply(audit_pb2.ShredRecordingResponse(recording=_recording(listed)))
 
     return Question(arguments=(("session_id", session_id), ("reason", request.reason)), answer=answer)
 

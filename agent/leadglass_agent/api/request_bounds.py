@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leadglass_agent.errors import InvalidRequest
+from leadglass_agent.policy.glob import plain
 from leadglass_agent.views.rows import ProcessRef
 
 if TYPE_CHECKING:
@@ -37,8 +38,11 @@ def pid_of(pid: int) -> int:
 
 
 def path_of(path: str) -> str:
-    """Reads a path; raises InvalidRequest."""
+    """Reads a path; raises InvalidRequest.
+
+    Gives the one spelling that the view opens, so that guard, budgets and log cannot take it for another path.
+    """
     if not path.startswith("/") or "\0" in path or len(path.encode()) > _MAX_PATH_BYTES:
         detail = "a path is not absolute, holds a NUL or is longer than 4,096 bytes"
         raise InvalidRequest(detail)
-    return path
+    return plain(path)

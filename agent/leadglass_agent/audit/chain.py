@@ -56,9 +56,13 @@ class Fault(StrEnum):
     CHECKPOINT_MISSING = "CHECKPOINT_MISSING"
     CHECKPOINT_SIGNATURE = "CHECKPOINT_SIGNATURE"
     KEY_UNCERTIFIED = "KEY_UNCERTIFIED"
+    KEY_REPEATED = "KEY_REPEATED"
     SEGMENT_MISMATCH = "SEGMENT_MISMATCH"
+    SEGMENT_MISSING = "SEGMENT_MISSING"
+    RECORDS_LOST = "RECORDS_LOST"
     FRONTIER_UNVOUCHED = "FRONTIER_UNVOUCHED"
     WITNESS_MISMATCH = "WITNESS_MISMATCH"
+    SIGNER_UNKNOWN = "SIGNER_UNKNOWN"
     TAIL_CUT = "TAIL_CUT"
     FORK = "FORK"
     RECEIPT_INVALID = "RECEIPT_INVALID"
@@ -84,7 +88,13 @@ class Record:
 
 
 def append(head: Head, event: Event, instant: Instant) -> tuple[bytes, Head]:
-    """Returns the line (with its newline) that records the event after `head`, and the new head."""
+    """Returns the line (with its newline) that records the event after `head`, and the new head.
+
+    Raises ValueError if it would be longer, or its number larger, than what a reader takes.
+    """
+    if head.seq >= MAX_SEQ:
+        message = f"a log ends at record {MAX_SEQ}"
+        raise ValueError(message)
     fields = body(event)
     fields["v"] = VERSION
     fields["seq"] = head.seq + 1

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.audit.chain import Fault
-from leadglass_agent.audit.verdict import Suspects, Witnessed
-from leadglass_agent.audit.witnesses import Seen, Witnesses, is_signed, key_id_of
+from leadglass_agent.audit.verdict import OtherLog, Suspects, Witnessed
+from leadglass_agent.audit.witnesses import Seen, Statement, Witnesses, is_signed, key_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from leadglass_agent.audit.tree import Frontier
 
+_OTHER_LOGS: Final = 16
+_UNNAMED: Final = "its key is not one that the log names"
+
 
 class Comparison:
-    """Follows one log; what is said of other logs waits for nothing and is counted."""
+    """Follows one log; what is said of other logs waits for nothing and is counted.
+
+    A statement counts if the log named its key before, and the signature is right: anybody can make a key.
+    """
 
     def __init__(self, witnesses: Witnesses | None) -> None:
-        """Begins with all that were read, if anything was; of several logs, the log's own records say which it is."""
+        """Begins with all that were read, if anything was; the log's own records say which log it is."""
         self._all = witnesses or Witnesses()
-        self._seen: Seen | None = next(iter(self._all.logs.values())) if len(self._all.logs) == 1 else None
+        self._seen: Seen | None = None
         self._origin: str | None = None
         self._began_after = 0
+        self._unnamed: Suspects | None = None
         self.agreements = 0
         self.agreed_to = 0
 
-    def begins(self, tree: Frontier) -> tuple[Fault, Suspects] | None:
+    def begins(self, tree: Frontier, keys: Mapping[bytes, str]) -> tuple[Fault, Suspects] | None:
         """Learns that the log here begins after this tree; a witness of just that state is heard at once."""
         self._began_after = tree.size
-        if self._seen is None or self._roots_agree(self._seen, tree, {}):
-            return None
-        return Fault.WITNESS_MISMATCH, Suspects(tree.size + 1, tree.size + 1)
+        states = () if self._seen is None else self._seen.states.get(tree.size, ())
+        named = [one for one in states if _is_named(one, keys)]  # what others signed is of a start that is not here
+        suspects = Suspects(tree.size + 1, tree.size + 1)
+        fault = self._weighed(named, tree.root(), tree.size, keys, suspects) if named else None
+        return None if fault is None else (fault, suspects)
 
     def is_of(self, origin: str) -> None:
         """Learns which log this is."""
@@ -46,79 +55,93 @@ class Comparison:
     def note(self, seq: int, leaf: bytes, tree: Frontier, keys: Mapping[bytes, str]) -> tuple[Fault, Suspects] | None:
         """Takes the next record, the tree up to it, and the keys that the log has named so far by their ids."""
         seen = self._seen
-        if seen is None:
+        if seen is None or (seq not in seen.leaves and seq not in seen.states):
             return None
         suspects = Suspects(self.agreed_to + 1, seq)
-        if seq in seen.torn or seq in seen.forked:
-            return Fault.FORK, suspects
-        if seq in seen.leaves:
-            if seen.leaves[seq] != leaf:
-                return Fault.WITNESS_MISMATCH, suspects
-            self.agreements += 1
-            self.agree(seq)
-        if not self._roots_agree(seen, tree, keys):
-            return Fault.WITNESS_MISMATCH, suspects
-        return None
+        found = {
+            self._weighed(seen.leaves.get(seq, ()), leaf, seq, keys, suspects),
+            self._weighed(seen.states.get(seq, ()), tree.root(), seq, keys, suspects),
+        } - {None}
+        if not found:
+            return None
+        return (Fault.FORK if Fault.FORK in found else Fault.WITNESS_MISMATCH), suspects
 
-    def end(self, last: int) -> tuple[Fault, Suspects | None] | None:
+    def end(self, last: int, keys: Mapping[bytes, str]) -> tuple[Fault, Suspects | None] | None:
         """Says what the witnesses miss at the end of the log, whose last record has this number."""
         after = Suspects(self.agreed_to + 1, last + 1)
-        beyond = [seq for seq in self._numbers() if seq > last]
-        if self._seen is not None and beyond:
-            is_forked = any(seq > last for seq in self._seen.forked | self._seen.torn)
-            return (Fault.FORK if is_forked else Fault.TAIL_CUT), after
-        if self._all.logs and self._is_another():
+        is_cut = False
+        for statements in self._beyond(last):
+            said = {one.said for one in statements if self._counts(one, keys, None, after)}
+            if len(said) > 1:
+                return Fault.FORK, after
+            is_cut = is_cut or bool(said)
+        if is_cut:
+            return Fault.TAIL_CUT, after
+        if self._all.logs and self._seen is None:
             return Fault.WITNESS_MISMATCH, Suspects(1, max(1, last))
+        if self._unnamed is not None:
+            return Fault.SIGNER_UNKNOWN, self._unnamed
         return (Fault.RECEIPT_INVALID, None) if self._all.invalid else None
 
-    def saw(self, seq: int) -> bool:
+    def saw(self, seq: int, keys: Mapping[bytes, str]) -> bool:
         """Whether a witness saw this record, or a later one."""
-        return any(number >= seq for number in self._numbers())
+        return any(_is_named(one, keys) for statements in self._beyond(seq - 1) for one in statements)
 
     def found(self) -> Witnessed:
         """Sums up."""
+        others = [(origin, seen) for origin, seen in self._all.logs.items() if seen is not self._seen]
+        base = None if self._origin is None else self._origin.rpartition("/log/")[0]
+        same_agent = [(origin, seen) for origin, seen in others if origin.rpartition("/log/")[0] == base]
         return Witnessed(
             agreements=self.agreements,
             agreed_to=self.agreed_to,
             out_of_reach=0 if self._seen is None else self._seen.before(self._began_after),
-            of_other_logs=sum(seen.statements for seen in self._all.logs.values() if seen is not self._seen),
+            of_other_logs=sum(seen.statements for _, seen in others),
             invalid=self._all.invalid,
             first_invalid=self._all.first_invalid,
+            other_logs=tuple(
+                OtherLog(origin, seen.statements, seen.first_time or None, seen.last_time or None)
+                for origin, seen in same_agent[:_OTHER_LOGS]
+            ),
         )
 
-    def _is_another(self) -> bool:
-        """Whether there are witnesses, and all speak of another log."""
-        return self._seen is None or (self._origin is not None and self._all.logs.get(self._origin) is None)
-
-    def _numbers(self) -> set[int]:
-        seen = self._seen
-        return set() if seen is None else {*seen.roots, *seen.leaves, *seen.unsure}
-
-    def _roots_agree(self, seen: Seen, tree: Frontier, keys: Mapping[bytes, str]) -> bool:
-        size = tree.size
-        if size not in seen.roots and size not in seen.unsure:
-            return True
-        root = tree.root()
-        if size in seen.roots:
-            if seen.roots[size] != root:
-                return False
-            self._vouched(seen, size, keys)
-        for said, note in seen.unsure.get(size, {}).items():
-            key = keys.get(key_id_of(note.text))
-            if key is not None and not is_signed(note.text, key):
-                self._all.refuse(note.place, "the note's signature is not right")
-            elif said != root:
-                return False
-            else:
-                self.agreements += 1
-                self.agree(size)
-        return True
-
-    def _vouched(self, seen: Seen, size: int, keys: Mapping[bytes, str]) -> None:
-        """Takes an agreement, unless no record up to it names the key: then the agent did not sign it."""
-        key, place = seen.signers[size]
-        if self._began_after == 0 and keys.get(bytes.fromhex(key.split("+")[1])) != key:
-            self._all.refuse(place, "its key is not one that the log names")
+    def _beyond(self, last: int) -> Iterable[tuple[Statement, ...]]:
+        if self._seen is None:
             return
-        self.agreements += 1
-        self.agree(size)
+        for about in (self._seen.leaves, self._seen.states):
+            yield from (statements for number, statements in about.items() if number > last)
+
+    def _weighed(
+        self, statements: Iterable[Statement], true: bytes, seq: int, keys: Mapping[bytes, str], suspects: Suspects
+    ) -> Fault | None:
+        """Compares what is said about one record or state, with this number, with what is here."""
+        counted = [one for one in statements if self._counts(one, keys, true, suspects)]
+        said = {one.said for one in counted}
+        if len(said) > 1:
+            return Fault.FORK
+        if said - {true}:
+            return Fault.WITNESS_MISMATCH
+        if counted:
+            self.agreements += 1
+            self.agree(seq)
+        return None
+
+    def _counts(self, one: Statement, keys: Mapping[bytes, str], true: bytes | None, suspects: Suspects) -> bool:
+        """Whether the log stands behind the statement's key; else it proves nothing, and may still be the true one."""
+        if _is_named(one, keys):
+            return keys.get(bytes.fromhex(one.key.split("+")[1])) == one.key
+        if one.note and key_id_of(one.note) in keys:
+            self._all.refuse(one.place, "the note's signature is not right")
+            return False
+        self._all.refuse(one.place, _UNNAMED)
+        if one.said != true and self._unnamed is None:
+            self._unnamed = suspects
+        return False
+
+
+def _is_named(one: Statement, keys: Mapping[bytes, str]) -> bool:
+    """Whether the statement is signed with a key that the log has named."""
+    if one.note:
+        key = keys.get(key_id_of(one.note))
+        return key is not None and is_signed(one.note, key)
+    return True

@@ -15,18 +15,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from leadglass_agent.audit.batch import anchored, certified, compose, segment_started
 from leadglass_agent.audit.checkpoint import LogSigner
 from leadglass_agent.audit.coverage import Coverage
-from leadglass_agent.audit.file import AuditLogRefused, is_in_place, open_file, read_tail
+from leadglass_agent.audit.file import AuditLogRefused, is_in_place
 from leadglass_agent.audit.opening import next_file, open_log
 from leadglass_agent.audit.record import RECORD_BYTES, Event, EventKind
-from leadglass_agent.audit.recovery import Broken, Repairs, Writing, left_of_attempt, next_head, recovered
+from leadglass_agent.audit.recovery import Broken, Repairs, Writing, name_kept, name_taken, recovered
+from leadglass_agent.audit.reopening import move_aside, reopen
 from leadglass_agent.audit.reserve import NoRoom, Reserve, raise_limit
-from leadglass_agent.audit.resume import find_end, resume_tree
 from leadglass_agent.audit.retention import deletable, deleted
 from leadglass_agent.audit.segments import (
     close_segment,
     closed_segments,
-    first_seq_in,
     read_records,
+    segment_path,
     sync_names,
 )
 from leadglass_agent.clock import Instant
@@ -63,13 +63,15 @@ class _Failure(Exception):
 class AuditLog:
     """One log: its files, its head and its tree. For one thread: every method may wait for the disk.
 
-    `frontier`, `nodes` and `read` may be used from any thread.
+    `durable`, `frontier`, `nodes` and `read` may be used from any thread.
     """
 
     def __init__(self, clock: Clock, state: Writing, tree: StoredTree, signer: LogSigner, segment_bytes: int) -> None:
         self.signer: Final = signer
         self.last_time: LastRecord | None = None
         self.on_checkpoint: Callable[[str], None] = _ignore
+        # Number of the last durable record, and how many bytes became durable since: one value, for other threads.
+        self.durable: tuple[int, int] = (state.head.seq, 0)
         self._clock = clock
         self._tree = tree
         self._state: Writing | Broken = state
@@ -78,6 +80,7 @@ class AuditLog:
         self._coverage = Coverage()
         self._started: Event | None = None  # what this process' boot record says of the key
         self._repairs = Repairs(self._reserve)
+        self._stuck_at: Path | None = None  # a closed name that is taken for good, as the log says
         self._closed = False
 
     @classmethod
@@ -98,10 +101,16 @@ class AuditLog:
         """
         try:
             opened = open_log(path, origin_base)
-        except OSError as error:
+        except (OSError, ValueError, OverflowError) as error:
             message = f"the audit log {path} cannot be opened: {_code(error)}"
             raise AuditLogRefused(message) from error
-        signer = LogSigner(opened.origin, key or Ed25519PrivateKey.generate())
+        try:
+            signer = LogSigner(opened.origin, key or Ed25519PrivateKey.generate())
+        except ValueError as error:
+            os.close(opened.state.file.fd)
+            opened.tree.close()
+            message = f"the audit log {path} cannot be named after the agent's SPIFFE id: {error}"
+            raise AuditLogRefused(message) from error
         log = cls(clock, opened.state, opened.tree, signer, segment_bytes)
         log.last_time = opened.last
         try:
@@ -112,7 +121,7 @@ class AuditLog:
             raise AuditLogRefused(message) from error
         try:
             log._go_on(())
-        except (OSError, NoRoom, _Failure) as error:
+        except (OSError, NoRoom, _Failure, ValueError) as error:
             log.close()
             message = f"the repair of the audit log {path} cannot be recorded: {_code(error)}"
             raise AuditLogRefused(message) from error
@@ -172,7 +181,7 @@ class AuditLog:
             raise
         try:
             return self._write(events, meanwhile=meanwhile).batch
-        except (OSError, NoRoom, _Failure) as error:
+        except (OSError, NoRoom, _Failure, ValueError) as error:
             message = f"the audit log {self._last.file.path} cannot be written: {_code(error)}"
             raise AuditUnavailable(message) from error
 
@@ -199,7 +208,7 @@ class AuditLog:
             raise AuditUnavailable(message)
         try:
             self._reopen(broken)
-        except (OSError, AuditLogRefused, NoRoom, _Failure) as error:
+        except (OSError, AuditLogRefused, NoRoom, _Failure, ValueError, OverflowError) as error:
             message = f"the audit log {self._last.file.path} broke ({broken.cause}) and is not back: {_code(error)}"
             raise AuditUnavailable(message) from error
 
@@ -230,6 +239,7 @@ class AuditLog:
             if self._coverage.is_open:
                 self._sign()
             state = self._last
+            taken = self._free_name(state)
             close_segment(state.file, state.first_seq)
         except (OSError, NoRoom, _Failure, AuditUnavailable):
             return
@@ -239,8 +249,24 @@ class AuditLog:
             self._break(_code(error), b"", refused=0)
             return
         self._state = Writing(file, state.head, 0, state.head.seq + 1, state.frontier)
-        with suppress(OSError, NoRoom, _Failure):  # then the log is broken, and recovers as ever
-            self._go_on(())
+        with suppress(OSError, NoRoom, _Failure, ValueError):  # then the log is broken, and recovers as ever
+            self._go_on(taken)
+
+    def _free_name(self, state: Writing) -> tuple[Event, ...]:
+        """Moves away what lies under the closed name of the file, and gives the record of it.
+
+        If it cannot be moved the log says so once, and its file grows on. Raises OSError or AuditUnavailable.
+        """
+        name = segment_path(state.file.path, state.first_seq)
+        if not os.path.lexists(name):
+            return ()
+        try:
+            return (name_taken(move_aside(state.file.path, name), name.name),)
+        except OSError as error:
+            if self._stuck_at != name:
+                self.append((name_kept(name.name, _code(error)),))
+                self._stuck_at = name
+            raise
 
     def delete_shipped(self, before_unix: float, shipped_seq: int) -> None:
         """Deletes closed files whose records are all older and shipped, each after a durable record that says so.
@@ -274,7 +300,7 @@ class AuditLog:
         """Writes a CHECKPOINT record of its own; raises AuditUnavailable."""
         try:
             return self._write((), sign=True).note or ""
-        except (OSError, NoRoom, _Failure) as error:
+        except (OSError, NoRoom, _Failure, ValueError) as error:
             message = f"the audit log {self._last.file.path} cannot be written: {_code(error)}"
             raise AuditUnavailable(message) from error
 
@@ -313,6 +339,7 @@ class AuditLog:
             self._break(_code(error), text.data, refused=len(events))
             raise
         size = state.size + len(text.data)
+        self.durable = (text.head.seq, self.durable[1] + len(text.data))
         self._state = Writing(state.file, text.head, size, state.first_seq, text.frontier)
         self._coverage = self._coverage.after(events, self._clock(), signed=text.note is not None)
         self._started = next((event for event in events if event.kind is EventKind.AGENT_STARTED), self._started)
@@ -350,35 +377,22 @@ class AuditLog:
         self._state = Broken(cause, self._clock(), refused, last, attempt)
 
     def _reopen(self, broken: Broken) -> None:
-        last = broken.last
         raise_limit(resource.RLIMIT_NOFILE, _DESCRIPTORS)
-        file = open_file(last.file.path)
-        try:
-            self._repairs.need_room(file)  # so that a full disk gets no torn line at each try
-            self._repairs.cut(file, last.size, left_of_attempt(file, broken))
-            tail = read_tail(file)
-            self._repairs.cut(file, tail.end, tail.torn)
-            found = find_end(file, tail).head
-            self._tree.reopen()
-            head = next_head(last.head, found)
-            frontier = last.frontier
-            if head != last.head:  # another agent wrote meanwhile
-                frontier = resume_tree(file.path, head, self._tree.nodes).frontier
-            first_seq = first_seq_in(file) if tail.end else None
-        except BaseException:
-            self._tree.close()
-            os.close(file.fd)
-            raise
-        self._state = Writing(file, head, tail.end, first_seq or head.seq + 1, frontier)
-        back = recovered(broken, found, self._clock())
+        reopened = reopen(broken, self._repairs)
+        state = self._state = reopened.state
+        self._tree.reopen()
+        back = recovered(broken, reopened.found, self._clock(), self._repairs.aside)
         try:
             # Where records are missing within a file, the tree goes on from what this record says, so it comes first.
-            if tail.end and found.seq < last.head.seq:
-                self._go_on((), first=(anchored(back, self.signer.origin, frontier),))
+            if state.size and reopened.found.seq < broken.last.head.seq:
+                self._go_on((), first=(anchored(back, self.signer.origin, state.frontier),))
             else:
                 self._go_on((back,))
-        except (OSError, NoRoom, _Failure):
+        except (OSError, NoRoom, _Failure, ValueError):
             again = self._state
+            if isinstance(again, Writing):
+                self._break(broken.cause, b"", refused=broken.refused)
+                again = self._state
             if isinstance(again, Broken):  # it is one outage, not two
                 self._state = replace(again, cause=broken.cause, since=broken.since, refused=broken.refused)
             raise

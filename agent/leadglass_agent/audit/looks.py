@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from leadglass_agent.audit.call_merge import OF_CALL, LoggedCall, call_of, merged
 from leadglass_agent.audit.reading import text_of
-from leadglass_agent.policy.glob import matches_name, matches_path
+from leadglass_agent.policy.glob import matches_name, matches_path, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -111,7 +111,7 @@ def _had_to_do(call: LoggedCall, subject: Subject) -> tuple[How, str] | None:
         case VariableNamed():
             return _with_variable(call, subject.glob)
         case PathNamed():
-            return _with_path(call, subject.glob)
+            return _with_path(call, plain(subject.glob))
         case ProcessNumbered():
             return _with_process(call, subject)
         case _:
@@ -142,7 +142,8 @@ def _with_path(call: LoggedCall, glob: str) -> tuple[How, str] | None:
     how = _PATH_VIEWS.get(call.method)
     if how is None:
         return None
-    paths = [value.rstrip("/") or "/" for name, value in call.arguments if name in {"path", "paths"}]
+    # Logs of earlier agents hold paths as they were typed.
+    paths = [plain(value) for name, value in call.arguments if name in {"path", "paths"}]
     named = next((path for path in paths if matches_path(glob, path)), None)
     if named is not None:
         return how, named

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from leadglass_agent.audit.canonical import NotCanonical, NotJson, parse
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from leadglass_agent.audit.canonical import Json
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_NUMBER_END: Final = 2**64
 _KIND: Final = re.compile(r"[A-Z_]{1,32}")
 
 
@@ -74,9 +76,35 @@ def _record(text: bytes) -> dict[str, Json] | None:
         return None
     match fields:
         case {"v": int(), "seq": int(), "boot_ns": int(), "time": str(time), "kind": str(kind), "hash": str()}:
-            return fields if _TIME.fullmatch(time) and _KIND.fullmatch(kind) else None
+            return fields if _is_time(time) and _KIND.fullmatch(kind) and _in_bounds(fields) else None
         case _:
             return None
+
+
+def _is_time(text: str) -> bool:
+    if _TIME.fullmatch(text) is None:
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:  # the 31st of June
+        return False
+    return True
+
+
+def _in_bounds(record: dict[str, Json]) -> bool:
+    """Says whether all numbers are ones that an agent writes; others do not fit what exports and lists make of them."""
+    left: list[Json] = [record]
+    while left:
+        match left.pop():
+            case int(number) if abs(number) >= _NUMBER_END:
+                return False
+            case list(items):
+                left.extend(items)
+            case dict(members):
+                left.extend(members.values())
+            case _:
+                pass
+    return True
 
 
 def text_of(record: Mapping[str, Json], name: str) -> str:

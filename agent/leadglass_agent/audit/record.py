@@ -135,6 +135,8 @@ _TEXT_CAPS: Final = {
     "certificate": 2_800,  # base64 of DER; one with a key of RSA 4096 takes 2,100
     "key_signature": 700,  # RSA 4096
 }
+# What the arguments do not take is there for who vouches for the log: certificates with many names, RSA 8192.
+_CAPS_WITHOUT_ARGUMENTS: Final = _TEXT_CAPS | {"certificate": 5_000, "key_signature": 1_400}
 _NUMBERS: Final = ("target_pid", "target_start_ticks", "rows", "masked", "reply_bytes", "duration_us", "tree_size")
 _NAME_CAP: Final = 64  # ids of rules and grants, names of arguments and facts; all our own or the policy's
 _NAMES_CAP: Final = 1_024
@@ -155,7 +157,7 @@ def body(event: Event) -> dict[str, Json]:
     """
     fields: dict[str, Json] = {"kind": event.kind.value}
     cut: list[str] = []
-    for name, cap in _TEXT_CAPS.items():
+    for name, cap in (_TEXT_CAPS if event.arguments else _CAPS_WITHOUT_ARGUMENTS).items():
         value: object = getattr(event, name)
         if value is not None:
             fields[name], was_cut = shown(str(value), cap)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from leadglass_agent.audit.file import read_at
 from leadglass_agent.audit.record import RECORD_BYTES, Event, EventKind
 from leadglass_agent.audit.reserve import NoRoom
+from leadglass_agent.errors import Severity
 
 if TYPE_CHECKING:
     from leadglass_agent.audit.chain import Head
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from leadglass_agent.clock import Instant
 
 _NO_ROOM: Final = "NO_ROOM"
+_NAME_TAKEN: Final = "NAME_TAKEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,15 @@ class Cuts:
 
 
 class Repairs:
-    """Cuts unacknowledged ends off, and remembers them until a record of them is durable."""
+    """Cuts unacknowledged ends off, and remembers them until a record of them is durable.
+
+    `aside` are the names that foreign files got which lay in the log's place; they wait for a record as well.
+    """
 
     def __init__(self, reserve: Reserve) -> None:
         self._reserve = reserve
         self._cuts = _no_cuts()
+        self.aside: tuple[str, ...] = ()
 
     def need_room(self, file: LogFile) -> None:
         """Makes sure of room for a record of any size; raises NoRoom or OSError."""
@@ -86,8 +92,9 @@ class Repairs:
         return (_repaired(self._cuts),) if self._cuts.pieces else ()
 
     def recorded(self) -> None:
-        """Takes note that this record is durable."""
+        """Takes note that this record is durable, and the one of a recovery."""
         self._cuts = _no_cuts()
+        self.aside = ()
 
 
 def _no_cuts() -> Cuts:
@@ -124,8 +131,11 @@ def _repaired(cuts: Cuts) -> Event:
     )
 
 
-def recovered(broken: Broken, found: Head, now: Instant) -> Event:
-    """Returns the record of a recovery; it names both heads if the disk did not hold the acknowledged one."""
+def recovered(broken: Broken, found: Head, now: Instant, aside: tuple[str, ...] = ()) -> Event:
+    """Returns the record of a recovery; it names both heads if the disk did not hold the acknowledged one.
+
+    `aside` are the foreign files that were moved out of the log's place.
+    """
     facts: tuple[Fact, ...] = (
         ("cause", broken.cause),
         ("records_refused", broken.refused),
@@ -139,4 +149,30 @@ def recovered(broken: Broken, found: Head, now: Instant) -> Event:
             ("found_seq", found.seq),
             ("found_hash", found.digest),
         )
-    return Event(kind=EventKind.AUDIT_RECOVERED, facts=facts)
+    return Event(
+        kind=EventKind.AUDIT_RECOVERED,
+        severity=Severity.CRITICAL if aside else None,
+        facts=(*facts, *_foreign(aside)),
+    )
+
+
+def name_taken(aside: str, name: str) -> Event:
+    """Returns the record that a file lay where the log's own was to get its closed name, and what it is called now."""
+    return Event(
+        kind=EventKind.AUDIT_RECOVERED,
+        severity=Severity.CRITICAL,
+        facts=(("cause", _NAME_TAKEN), ("name", name), *_foreign((aside,))),
+    )
+
+
+def name_kept(name: str, cause: str) -> Event:
+    """Returns the record that such a file cannot be moved, so that the log's own goes on growing."""
+    return Event(
+        kind=EventKind.AUDIT_RECOVERED,
+        severity=Severity.CRITICAL,
+        facts=(("cause", _NAME_TAKEN), ("name", name), ("not_moved", cause)),
+    )
+
+
+def _foreign(aside: tuple[str, ...]) -> tuple[Fact, ...]:
+    return tuple((f"foreign_{number}", name) for number, name in enumerate(aside, start=1))

@@ -49,12 +49,15 @@ class Shipment:
         self.last_seq = last_seq
         self._terms = terms
         self._waiting_since_ns: int | None = now.boot_ns - DOWN_NS if last_seq > shipped.seq else None
-        self._waiting_bytes = 0
+        self._all_bytes = 0
+        self._taken_bytes = 0
         self._next_try_ns = now.boot_ns
         self._pause_ns = _FIRST_PAUSE_NS
         self._cause = ""
         self._down_since_ns: int | None = None
-        self._is_fresh = True  # nothing has been tried yet: what an earlier agent left is no outage of this one
+        # Until an attempt ended or hung for long: what an earlier agent left is no outage of this one.
+        self._is_fresh = True
+        self._began_ns = now.boot_ns
         self._events: deque[Event] = deque(maxlen=_MAX_EVENTS)
 
     @property
@@ -71,7 +74,8 @@ class Shipment:
         self.last_seq = max(self.last_seq, last_seq)
         if self.last_seq > self.shipped.seq and self._waiting_since_ns is None:
             self._waiting_since_ns = now.boot_ns
-        if self._is_stalled(now) and self._down_since_ns is None and not self._is_fresh:
+        is_fresh = self._is_fresh and now.boot_ns - self._began_ns < DOWN_NS
+        if self._is_stalled(now) and self._down_since_ns is None and not is_fresh:
             self._down_since_ns = self._waiting_since_ns
             self._events.append(
                 Event(
@@ -89,7 +93,8 @@ class Shipment:
     def acknowledged(self, shipped: Head, sent_bytes: int, now: Instant) -> None:
         """Takes that the sink has all records up to `shipped`, which were `sent_bytes` long."""
         self.shipped = shipped
-        self._waiting_bytes = max(0, self._waiting_bytes - sent_bytes)
+        # With nothing left it is exact again, should records have got lost on disk before they were sent.
+        self._taken_bytes = self._taken_bytes + sent_bytes if self.unshipped else self._all_bytes
         self._waiting_since_ns = now.boot_ns if self.unshipped else None
         self._next_try_ns, self._pause_ns = now.boot_ns, _FIRST_PAUSE_NS
         self._is_fresh = False
@@ -108,16 +113,17 @@ class Shipment:
         self._pause_ns = min(2 * self._pause_ns, _LAST_PAUSE_NS)
         self.note(self.last_seq, now)
 
-    def measured(self, waiting_bytes: int) -> None:
-        """Takes how many bytes wait in the log."""
-        self._waiting_bytes = waiting_bytes
+    def wrote(self, last_seq: int, all_bytes: int) -> None:
+        """Takes how far the log is, and how many bytes there ever were to ship up to there."""
+        self.last_seq = max(self.last_seq, last_seq)
+        self._all_bytes = all_bytes
 
     def fault(self, now: Instant) -> str:
         """Says why calls must be refused; empty if they may go on."""
         match self._terms.when_down:
             case WhenDown.REFUSE if self._is_stalled(now):
                 return "the audit sink has taken nothing for 10 s, and the configuration says to refuse"
-            case WhenDown.SPOOL if self._waiting_bytes > self._terms.spool_bytes:
+            case WhenDown.SPOOL if self._all_bytes - self._taken_bytes > self._terms.spool_bytes:
                 return "the audit sink lacks more records than the configuration lets wait"
         return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
 _HASH_DIGITS: Final = 64
 # The agent writes one at least every 64 records, after as many as it had to write at once.
 _CHECKPOINT_GAP: Final = 256
+# It signs the state with the start itself, in one write; repairs and recoveries may stand there too.
+_START_GAP: Final = 16
 _AGENTS: Final = 16
-_KEYS: Final = (
-    10_000  # one for each start of an agent; of more, bare notes of the oldest are compared without their key
+_KEYS: Final = 100_000  # one for each start of an agent; what is said under older ones is refused
+# What an agent may have to write before it can say that it started.
+_BEFORE_START: Final = frozenset(
+    {EventKind.TAIL_REPAIRED, EventKind.AUDIT_HALT, EventKind.AUDIT_RECOVERED, EventKind.SEGMENT_STARTED}
 )
 
 
@@ -39,12 +44,19 @@ class Signatures:
         self.keys: dict[bytes, str] = {}
         self.signed_to = 0
         self._uncovered = 0
+        self._since_start: int | None = None  # records since a start that no CHECKPOINT follows yet
+        self._before_key = 0
+        self._announced: set[bytes] = set()
 
     def note(self, record: Record, line: bytes, before: Frontier) -> Fault | None:
         """Takes the next record, with its line and the tree of all records before it; says what does not fit."""
         fault = self._misfit(record, line, before)
         is_unnamed = self._key is None and self._authorities_pem is not None
-        return fault or (Fault.KEY_UNCERTIFIED if is_unnamed else None)
+        return fault or (Fault.KEY_UNCERTIFIED if is_unnamed and not self._may_precede_key(record) else None)
+
+    def end(self) -> Fault | None:
+        """Takes it that no record follows."""
+        return Fault.KEY_UNCERTIFIED if self._authorities_pem is not None and not self.keys else None
 
     def found(self) -> Signed:
         """Sums up."""
@@ -57,25 +69,49 @@ class Signatures:
             authority_checked=self._authorities_pem is not None,
         )
 
+    def _may_precede_key(self, record: Record) -> bool:
+        self._before_key += 1
+        return record.kind in _BEFORE_START and self._before_key <= _START_GAP
+
     def _misfit(self, record: Record, line: bytes, before: Frontier) -> Fault | None:
         self._uncovered += 1
+        if self._since_start is not None:
+            self._since_start += 1
         match record.kind:
-            case EventKind.AGENT_STARTED:
-                return self._started(record, parse(line))
             case EventKind.CHECKPOINT:
-                self._uncovered = 0
                 return self._checkpoint(parse(line), before)
+            case EventKind.AGENT_STARTED:
+                fault = self._started(record, parse(line))
             case EventKind.SEGMENT_STARTED | EventKind.AUDIT_RECOVERED:
-                return self._anchor(record, parse(line), before)
+                fault = self._anchor(record, parse(line), before)
             case _:
-                is_overdue = self._key is not None and self._uncovered > _CHECKPOINT_GAP
-                return Fault.CHECKPOINT_MISSING if is_overdue else None
+                fault = None
+        return fault or (Fault.CHECKPOINT_MISSING if self._is_overdue() else None)
+
+    def _is_overdue(self) -> bool:
+        since_start = self._since_start or 0
+        return self._key is not None and (self._uncovered > _CHECKPOINT_GAP or since_start > _START_GAP)
 
     def _started(self, record: Record, fields: dict[str, Json]) -> Fault | None:
         self._key = None
+        is_first = not self.keys
         # A log that had a key once has one at every start: else whoever rewrites it would leave the key out.
-        if "verifier_key" in fields or self.keys:
-            return self._take_key(record, fields)
+        if "verifier_key" not in fields:
+            return None if is_first else Fault.KEY_UNCERTIFIED
+        fault = self._take_key(record, fields)
+        if fault is None and is_first:
+            self._uncovered = 0  # what an agent without keys wrote has no signatures
+        return fault or self._announce(str(fields["verifier_key"]))
+
+    def _announce(self, key: str) -> Fault | None:
+        """Takes the key of a start; each start makes its own, so whoever repeats one has no key to sign with."""
+        digest = hashlib.sha256(key.encode()).digest()
+        if digest in self._announced:
+            return Fault.KEY_REPEATED
+        if len(self._announced) < _KEYS:
+            self._announced.add(digest)
+        # The count of records without a CHECKPOINT goes on: only a signature ends it.
+        self._since_start = 0
         return None
 
     def _anchor(self, record: Record, fields: dict[str, Json], before: Frontier) -> Fault | None:
@@ -108,7 +144,6 @@ class Signatures:
         if not self._is_origin(parsed.name):
             return Fault.KEY_UNCERTIFIED
         self._key = key
-        self._uncovered = 0
         if len(self.keys) < _KEYS:
             self.keys.setdefault(parsed.key_id, key)
         self._agents.pop(certified.spiffe_id, None)
@@ -128,6 +163,7 @@ class Signatures:
         if self._key is None:
             self._unsigned += 1
             return None
+        self._uncovered, self._since_start = 0, None
         try:
             open_note(note_of(Checkpoint(origin, size, root), signature), self._key)
         except NoteError:

@@ -48,12 +48,23 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherLog:
+    """Another log of the same agent of which witnesses speak, and when the first and the last call of it was."""
+
+    origin: str
+    statements: int
+    first_time: str | None
+    last_time: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Witnessed:
     """What was compared with what others had kept.
 
     `agreed_to` is the last record up to which a witness saw the same, `agreements` how many did. `out_of_reach` counts
     what is said of records before the first one here, `of_other_logs` what is said of other logs. `invalid` counts what
-    proves nothing, and `first_invalid` says where the first of it is, and why.
+    proves nothing, and `first_invalid` says where the first of it is, and why. `other_logs` are those of the same
+    agent, the first 16: replicas have one each, and a log that was deleted and begun anew leaves one.
     """
 
     agreements: int
@@ -62,6 +73,7 @@ class Witnessed:
     of_other_logs: int
     invalid: int
     first_invalid: str | None
+    other_logs: tuple[OtherLog, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
+from leadglass_agent.audit.absences import Absences
 from leadglass_agent.audit.answers import Answers
 from leadglass_agent.audit.chain import GENESIS, Fault, Record, follows, read_line
 from leadglass_agent.audit.comparison import Comparison
@@ -88,12 +89,12 @@ class _Reading:
         self._signatures = Signatures(authorities_pem)
         self._comparison = Comparison(witnesses)
         self._answers = Answers()
+        self._absences = Absences()
         self._head = GENESIS
         self._tree: Frontier = EMPTY
         self._first: Record | None = None
         self._last: Record | None = None
         self._expected_seq: int | None = None
-        self._is_vouched = True
         self._count = 0
         self._next = FirstFault(Fault.EMPTY, 1, 0)  # where the next line would stand
         self._start = FirstFault(Fault.EMPTY, 1, 0)
@@ -106,7 +107,9 @@ class _Reading:
         read = _read(line.text)
         if isinstance(read, Fault):
             seq = self._head.seq + 1
-            if read is Fault.TORN_TAIL and self._comparison.saw(seq):  # a crash tears nothing that was answered for
+            if read is Fault.TORN_TAIL and self._comparison.saw(
+                seq, self._signatures.keys
+            ):  # a crash tears nothing that was answered for
                 return self._bad(Fault.TAIL_CUT, Suspects(self._comparison.agreed_to + 1, seq))
             return self._bad(read, Suspects(seq, seq))
         text = line.text[:-1]
@@ -116,7 +119,7 @@ class _Reading:
                 return self._bad(Fault.SEGMENT_MISMATCH, Suspects(read.seq, read.seq))
             if begun is not None:
                 self._head, self._tree = begun
-                self._is_vouched = False
+                self._absences.begins(self._head)
         found = self._misfit(read, text)
         if found is not None:
             return self._bad(*found)
@@ -131,13 +134,18 @@ class _Reading:
         last = self._head.seq
         if self._first is None:
             self._bad(Fault.EMPTY, Suspects(1, 1))
+        elif (fault := self._signatures.end()) is not None:
+            self._bad(fault, Suspects(self._first.seq, last))
         elif self._expect_head is not None and self._expected_seq is None:
             self._bad(Fault.HEAD_MISSING, None)
-        elif (missed := self._comparison.end(last)) is not None:
+        elif (missed := self._comparison.end(last, self._signatures.keys)) is not None:
             self._bad(*missed)
-        elif not self._is_vouched:
+        elif not self._is_vouched():
             self._next = self._start
             self._bad(Fault.FRONTIER_UNVOUCHED, Suspects(self._first.seq, last))
+        elif not self._absences.is_explained(self._vouched_to()) and self._expected_seq != self._first.seq - 1:
+            self._next = self._start
+            self._bad(Fault.SEGMENT_MISSING, Suspects(self._first.seq - 1, self._first.seq - 1))
 
     def verdict(self) -> Verdict:
         """Sums up."""
@@ -159,20 +167,31 @@ class _Reading:
             witnessed=self._comparison.found(),
         )
 
+    def _vouched_to(self) -> int:
+        return max(self._comparison.agreed_to, self._signatures.signed_to)
+
+    def _is_vouched(self) -> bool:
+        """Whether somebody stands for the beginning here: a signature or a witness of the first record, or a later."""
+        return self._first is None or self._first.seq <= max(1, self._vouched_to())
+
     def _misfit(self, read: Record, text: bytes) -> tuple[Fault, Suspects | None] | None:
         """Says what does not fit of a record that is whole in itself; else the tree has it."""
-        since = max(self._comparison.agreed_to, self._signatures.signed_to) + 1
+        since = self._vouched_to() + 1
         fault = follows(self._head, read)
         if fault is Fault.SEQ_GAP:
             # A beginning for which nobody stands may itself be what is wrong.
-            return fault, Suspects(self._head.seq + 1 if self._is_vouched else 1, self._head.seq + 1)
+            return fault, Suspects(self._head.seq + 1 if self._is_vouched() else 1, self._head.seq + 1)
         fault = fault or self._signatures.note(read, text, self._tree)
         if fault is not None:
             return fault, Suspects(min(since, read.seq), read.seq)
+        lost = self._absences.note(read, text)
+        if lost is not None:
+            agreed_to = self._comparison.agreed_to  # whoever wrote the log anew signed it anew as well
+            return lost[0], Suspects(min(agreed_to + 1, lost[1]), lost[1])
         comparison, before = self._comparison, self._tree
         if self._signatures.origin is not None:
             comparison.is_of(self._signatures.origin)
-        misfit = comparison.begins(before) if self._first is None and before.size else None
+        misfit = comparison.begins(before, self._signatures.keys) if self._first is None and before.size else None
         leaf = leaf_hash(text)
         after = before.plus(leaf)
         misfit = misfit or comparison.note(read.seq, leaf, after, self._signatures.keys)
@@ -181,11 +200,9 @@ class _Reading:
         self._tree = after
         if read.digest == self._expect_head:
             self._expected_seq = read.seq
-            self._is_vouched = True
             comparison.agree(read.seq)
         elif self._first is None and before.size and read.prev == self._expect_head:  # the last one that is not here
             self._expected_seq = before.size
-        self._is_vouched = self._is_vouched or comparison.agreements > 0 or self._signatures.signed_to > 0
         return None
 
     def _bad(self, fault: Fault, suspects: Suspects | None) -> bool:

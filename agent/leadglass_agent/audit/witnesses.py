@@ -10,11 +10,12 @@ import base64
 import binascii
 import json
 import re
+import sys
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from leadglass_agent.audit.checkpoint import Checkpoint, NoteError, body, open_note, parse_verifier_key
+from leadglass_agent.audit.checkpoint import Checkpoint, NoteError, body, open_note
 from leadglass_agent.audit.proofs import verify_inclusion
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 _LINE_BYTES: Final = 64 * 1024  # a receipt takes 3 KiB; a longer line is somebody else's
 _STATEMENTS: Final = 500_000  # a few hundred bytes each; a log of that many checkpoints has 32 million records
 _MAX_HASHES: Final = 64
-_MAX_KEYS: Final = 10_000  # one for each start of an agent
+_OF_ONE: Final = 64  # an honest agent says one thing of one state
+_NOTES_BYTES: Final = 256 * 1024 * 1024
+_NOTE_BYTES: Final = 4_096  # as much as a signed note may have
+_BARREN_NAMES: Final = 8
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 _KEY_ID_BYTES: Final = 4
 _NOTE_LINES: Final = 3  # origin, size and root; an empty line divides them from the signature
 _SIZE: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
@@ -44,45 +49,37 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """A signed note as it was read, and where."""
+class Statement:
+    """What somebody says of a record or a state: its hash, and with which key; of a bare note, its text instead."""
 
-    text: str
+    said: bytes
+    key: str
+    note: str
     place: Place
 
 
 class Seen:
-    """What was seen of one log: its roots by size with their keys, and its leaves by number.
-
-    `unsure` holds the notes, by size and root, whose key did not come with them: the log itself may name it.
-    `forked` are the sizes and `torn` the numbers of records of which two witnesses say different things.
-    """
+    """What was seen of one log: its states by size, and its records by number. Whose word it is, the log must say."""
 
     def __init__(self) -> None:
-        self.roots: dict[int, bytes] = {}
-        self.leaves: dict[int, bytes] = {}
-        self.signers: dict[int, tuple[str, Place]] = {}
-        self.unsure: dict[int, dict[bytes, Note]] = {}
-        self.keys: dict[bytes, str] = {}
-        self.forked: set[int] = set()
-        self.torn: set[int] = set()
+        self.states: dict[int, tuple[Statement, ...]] = {}
+        self.leaves: dict[int, tuple[Statement, ...]] = {}
+        self.first_time = ""
+        self.last_time = ""
 
     @property
     def statements(self) -> int:
-        """Number of records and states that are vouched for."""
-        return len(self.roots) + len(self.leaves) + len(self.unsure)
+        """Number of records and states of which something is said."""
+        return len(self.states) + len(self.leaves)
 
     def before(self, seq: int) -> int:
         """Number of statements that nothing after record `seq`, nor the state up to it, can confirm."""
-        return sum(size < seq for size in (*self.roots, *self.unsure)) + sum(number <= seq for number in self.leaves)
+        return sum(size < seq for size in self.states) + sum(number <= seq for number in self.leaves)
 
-    def add(self, checkpoint: Checkpoint, key: str, place: Place) -> None:
-        """Takes a state that the key signed."""
-        if self.roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
-            self.forked.add(checkpoint.size)
-        self.signers.setdefault(checkpoint.size, (key, place))
-        if len(self.keys) < _MAX_KEYS:
-            self.keys.setdefault(parse_verifier_key(key).key_id, key)
+    def took(self, time: str) -> None:
+        """Takes it that a call of this log was answered then."""
+        self.first_time = min(self.first_time or time, time)
+        self.last_time = max(self.last_time, time)
 
 
 class Witnesses:
@@ -93,6 +90,9 @@ class Witnesses:
         self.statements = 0
         self.invalid = 0
         self.first_invalid: str | None = None
+        self.barren = 0  # files in which there is nothing
+        self.barren_names: list[str] = []
+        self._bytes = 0
 
     def of(self, origin: str) -> Seen:
         """Gives what was seen of a log; makes room for a further statement about it."""
@@ -101,6 +101,17 @@ class Witnesses:
             message = f"more than {_STATEMENTS} receipts and checkpoints"
             raise WitnessesError(message)
         return self.logs.setdefault(origin, Seen())
+
+    def add(self, about: dict[int, tuple[Statement, ...]], number: int, statement: Statement) -> None:
+        """Keeps what is said about a record or a state, once for each key."""
+        others = about.get(number, ())
+        if any((one.said, one.key, one.note) == (statement.said, statement.key, statement.note) for one in others):
+            return
+        self._bytes += len(statement.note)
+        if len(others) >= _OF_ONE or self._bytes > _NOTES_BYTES:
+            message = f"more than {_OF_ONE} statements of one state of a log, or {_NOTES_BYTES} bytes of notes"
+            raise WitnessesError(message)
+        about[number] = (*others, statement)
 
     def refuse(self, place: Place, why: str) -> None:
         """Notes that something proves nothing."""
@@ -112,6 +123,7 @@ def read_witnesses(files: Iterable[tuple[str, BinaryIO]]) -> Witnesses:
     """Reads named streams of any content; raises what reading raises, and WitnessesError above 500,000 statements."""
     found = Witnesses()
     for name, stream in files:
+        before = found.statements + found.invalid
         recent: deque[str] = deque(maxlen=_NOTE_LINES + 2)
         for number, text in enumerate(_lines(stream), start=1):
             recent.append(text)
@@ -121,7 +133,9 @@ def read_witnesses(files: Iterable[tuple[str, BinaryIO]]) -> Witnesses:
                     _take_note(found, place, "\n".join(recent) + "\n")
             elif (begin := text.find("{")) >= 0:  # a collector may have put a time before it
                 _take_json(found, place, text[begin:])
-    _settle(found)
+        if found.statements + found.invalid == before:
+            found.barren += 1
+            found.barren_names += [name] if len(found.barren_names) < _BARREN_NAMES else []
     return found
 
 
@@ -159,9 +173,14 @@ def _take_json(found: Witnesses, place: Place, text: str) -> None:
         return
     match document:
         case {"checkpoint": str(note), "key": str(key), "seq": int(seq), "leaf": str(leaf), "hashes": list(hashes)}:
-            _take_receipt(found, place, Note(note, place), key, (seq, leaf, hashes))
+            seen = _take_receipt(found, place, note, key, (seq, leaf, hashes))
+            match document:
+                case {"time": str(time)} if seen is not None and _TIME.fullmatch(time):
+                    seen.took(time)
+                case _:
+                    pass
         case {"checkpoint": str(note), "key": str(key)}:
-            _take_receipt(found, place, Note(note, place), key, None)
+            _take_receipt(found, place, note, key, None)
         case {"event": "checkpoint", "note": str(note)}:
             _take_note(found, place, note)
         case _:
@@ -169,22 +188,22 @@ def _take_json(found: Witnesses, place: Place, text: str) -> None:
 
 
 def _take_receipt(
-    found: Witnesses, place: Place, note: Note, key: str, record: tuple[int, str, list[object]] | None
-) -> None:
+    found: Witnesses, place: Place, note: str, key: str, record: tuple[int, str, list[object]] | None
+) -> Seen | None:
     try:
-        checkpoint = open_note(note.text, key)
+        checkpoint = open_note(note, key)
     except NoteError as error:
         found.refuse(place, str(error))
-        return
+        return None
     if record is not None and not _is_included(checkpoint, *record):
         found.refuse(place, "its record is not in the log that its checkpoint signs")
-        return
+        return None
+    key = sys.intern(key)
     seen = found.of(checkpoint.origin)
-    seen.add(checkpoint, key, place)
+    found.add(seen.states, checkpoint.size, Statement(checkpoint.root, key, "", place))
     if record is not None:
-        seq, leaf = record[0], bytes.fromhex(record[1])
-        if seen.leaves.setdefault(seq, leaf) != leaf:
-            seen.torn.add(seq)
+        found.add(seen.leaves, record[0], Statement(bytes.fromhex(record[1]), key, "", place))
+    return seen
 
 
 def _is_included(checkpoint: Checkpoint, seq: int, leaf: str, hashes: list[object]) -> bool:
@@ -195,11 +214,12 @@ def _is_included(checkpoint: Checkpoint, seq: int, leaf: str, hashes: list[objec
 
 
 def _take_note(found: Witnesses, place: Place, note: str) -> None:
-    checkpoint = _body_of(note)
+    checkpoint = _body_of(note) if len(note) <= _NOTE_BYTES else None
     if checkpoint is None:
         found.refuse(place, "the note is no checkpoint")
         return
-    found.of(checkpoint.origin).unsure.setdefault(checkpoint.size, {}).setdefault(checkpoint.root, Note(note, place))
+    seen = found.of(checkpoint.origin)
+    found.add(seen.states, checkpoint.size, Statement(checkpoint.root, "", note, place))
 
 
 def _body_of(note: str) -> Checkpoint | None:
@@ -213,20 +233,3 @@ def _body_of(note: str) -> Checkpoint | None:
     except (binascii.Error, ValueError):
         return None
     return checkpoint if body(checkpoint) == text else None
-
-
-def _settle(found: Witnesses) -> None:
-    """Checks bare notes with the keys that came with receipts, as far as they are signed with one of them."""
-    for seen in found.logs.values():
-        for size, notes in list(seen.unsure.items()):
-            for root, note in list(notes.items()):
-                key = seen.keys.get(key_id_of(note.text))
-                if key is None:
-                    continue
-                del notes[root]
-                if is_signed(note.text, key):
-                    seen.add(open_note(note.text, key), key, note.place)
-                else:
-                    found.refuse(note.place, "the note's signature is not right")
-            if not notes:
-                del seen.unsure[size]

@@ -59,6 +59,11 @@ def is_canonical(path: str) -> bool:
     return path == "/" or not any(segment in {"", ".", ".."} for segment in path[1:].split("/"))
 
 
+def plain(path: str) -> str:
+    """Spells an absolute path as patterns do: without empty and '.' segments; '..' stays."""
+    return "/" + "/".join(segment for segment in path.split("/") if segment not in {"", "."})
+
+
 @lru_cache(maxsize=8192)
 def matches_name(pattern: str, name: str) -> bool:
     """Says whether the whole of `name` fits; a slash in it is a character like any other."""

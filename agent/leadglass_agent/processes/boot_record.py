@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from leadglass_agent.audit.log_key import LogKeyError, certify
-from leadglass_agent.audit.record import Event, EventKind
+from leadglass_agent.audit.record import Event, EventKind, body
 from leadglass_agent.start import StartRefused
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 _UNNAMED: Final = "leadglass.dev/unnamed"
 _SCHEME: Final = "spiffe://"
+# What of the record ties the log to the agent; cut, it would prove nothing.
+_VOUCHING: Final = {
+    "certificate": "the agent's certificate (tls.certificate) is too long for",
+    "key_signature": "the agent's key (tls.key) makes signatures that are too long for",
+}
 
 
 def origin_base(agent_id: str) -> str:
@@ -39,7 +44,7 @@ def boot_record(
 ) -> Event:
     """Gives the record; `verifier_key` is the log's key of this run, which the key of the agent's certificate signs.
 
-    Raises StartRefused if that key is of a kind that cannot.
+    Raises StartRefused if that key is of a kind that cannot, or if the record has no room for what it vouches with.
     """
     described: list[Fact] = [
         ("version", facts.version),
@@ -63,7 +68,7 @@ def boot_record(
         signature = certify(verifier_key, load_pem_private_key(credentials.key, password=None))
     except LogKeyError as error:
         raise StartRefused(str(error)) from None
-    return Event(
+    record = Event(
         kind=EventKind.AGENT_STARTED,
         policy_digest=policy.digest,
         verifier_key=verifier_key,
@@ -71,3 +76,9 @@ def boot_record(
         key_signature=signature,
         facts=tuple(described),
     )
+    lost = body(record).get("cut", ())
+    for field, what in _VOUCHING.items():
+        if isinstance(lost, list) and field in lost:
+            message = f"{what} the audit log: nobody could prove from it whose log it is"
+            raise StartRefused(message)
+    return record

@@ -38,6 +38,7 @@ from leadglass_agent.processes.pod_facts import pod_facts
 from leadglass_agent.processes.reader_client import ReaderClient
 from leadglass_agent.processes.recording import open_recorder
 from leadglass_agent.processes.reload import Reloader, keep_current
+from leadglass_agent.processes.ship_cursor import lost_facts
 from leadglass_agent.processes.upkeep import Upkeep, flood_event, handshakes_event
 from leadglass_agent.sandbox.posture import Posture, Role, read_posture
 from leadglass_agent.start import StartRefused
@@ -118,6 +119,7 @@ async def serve(
         ("journal_is_new", books.is_new),
         ("is_recording", books.recordings is not None),
         *before.facts(),
+        *lost_facts(Path(config.audit.path), log.head),
     )
     started = boot_record(policy, facts, pod, postures, further, live.credentials, log.signer.verifier_key)
     await _record(audit, (started, *before.events()))

@@ -54,11 +54,10 @@ class Keeping:
             if self.recordings is not None:
                 await self.recordings.expire(now, self._record)
 
-    async def end_recording(self, session: Session, now: Instant) -> None:
-        """Closes the recording of a session that has ended; one that cannot be closed counts as interrupted."""
-        if self.recordings is not None:
-            with suppress(AuditUnavailable):
-                await self.recordings.end(session, now)
+    async def end_recordings(self, sessions: tuple[Session, ...], now: Instant) -> None:
+        """Closes the recordings of sessions that have ended; what the disk does not take soon `run` tries again."""
+        if self.recordings is not None and sessions:
+            await self.recordings.end_all(sessions, now)
 
     async def _record(self, event: Event) -> None:
         await self.audit.append(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ def open_recorder(recordings: Recordings | None, facts: AgentFacts, mask: Callab
     """Gives the recorder, None if nothing is to be recorded; raises StartRefused for what cannot be used."""
     if recordings is None:
         return None
+    _refuse_key_inside(recordings)
     try:
         return Recorder(
             Recording(
@@ -36,6 +38,17 @@ def open_recorder(recordings: Recordings | None, facts: AgentFacts, mask: Callab
         )
     except FolderRefused as error:
         raise StartRefused(str(error)) from None
+
+
+def _refuse_key_inside(recordings: Recordings) -> None:
+    """Refuses a key beside what it opens: whoever copies the folder, or clears it up, must not have both."""
+    path = Path(recordings.key or recordings.auditor_key)
+    folder = os.path.realpath(recordings.path)
+    # Both where it is named and where a link leads to: Kubernetes mounts files as links.
+    for place in (Path(os.path.realpath(path.parent)), Path(os.path.realpath(path))):
+        if place.is_relative_to(folder):
+            message = f"{path} lies inside the folder of recordings {recordings.path}: put the key elsewhere"
+            raise StartRefused(message)
 
 
 def _keys(recordings: Recordings) -> WrappingKeys:

@@ -8,10 +8,12 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from leadglass_agent.audit.chain import GENESIS, Head
+from leadglass_agent.audit.chain import GENESIS, MAX_SEQ, Head
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from leadglass_agent.audit.record import Fact
 
 _MAX_BYTES: Final = 256
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -30,10 +32,18 @@ def read_cursor(path: Path) -> Head:
     except (OSError, ValueError):
         return GENESIS
     match fields:
-        case {"seq": int(seq), "hash": str(digest)} if seq > 0 and _DIGEST.fullmatch(digest):
+        case {"seq": int(seq), "hash": str(digest)} if 0 < seq <= MAX_SEQ and _DIGEST.fullmatch(digest):
             return Head(seq, digest)
         case _:
             return GENESIS
+
+
+def lost_facts(audit_path: Path, head: Head) -> tuple[Fact, ...]:
+    """Gives what a boot record says of a log that ends before a record which the sink has; nothing if it does not."""
+    shipped = read_cursor(cursor_path(audit_path))
+    if shipped.seq <= head.seq:
+        return ()
+    return (("log_shrank", True), ("shipped_seq", shipped.seq), ("shipped_hash", shipped.digest))
 
 
 def write_cursor(path: Path, shipped: Head) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from leadglass_agent.clock import Instant
 
 _LOOK_SECONDS: Final = 0.25
-_MEASURE_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 3.0
 _MAX_RECORDS: Final = 256
 _MAX_BATCH: Final = 512 * 1024  # a record has at most 20 KiB; receivers commonly take 4 MiB
@@ -35,6 +35,10 @@ class ShippedLog(Protocol):
     @property
     def head(self) -> Head:
         """Number and hash of the last durable record."""
+
+    @property
+    def durable(self) -> tuple[int, int]:
+        """Number of the last durable record, and how many bytes became durable since the log was opened."""
 
     @property
     def first_seq(self) -> int:
@@ -63,10 +67,8 @@ class Shipping:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._shipment = Shipment(known_place(log, read_cursor(self._cursor)), log.head.seq, terms, clock())
-        self._measured_seq = 0
-        self._measured_bytes = 0
-        if self.unshipped:
-            self._shipment.measured(self._measure())
+        written = log.durable[1]
+        self._left_bytes = (self._measure() if self.unshipped else 0) - written
         self._thread = threading.Thread(target=self._run, name="audit-sink", daemon=True)
 
     @property
@@ -85,9 +87,9 @@ class Shipping:
 
     def check(self) -> None:
         """Raises AuditUnavailable while the configuration forbids to go on without the sink."""
-        now, last_seq = self._clock(), self._log.head.seq
+        now = self._clock()
         with self._lock:
-            self._shipment.note(last_seq, now)
+            self._look(now)
             fault = self._shipment.fault(now)
         if fault:
             raise AuditUnavailable(fault)
@@ -113,12 +115,12 @@ class Shipping:
         """Makes one attempt if it is time for one; gives the seconds until the next look, 0 if there is more."""
         now, last_seq = self._clock(), self._log.head.seq
         with self._lock:
-            self._shipment.note(last_seq, now)
+            self._look(now)
             shipped, pause_ns = self._shipment.shipped, self._shipment.wait_ns(now)
         if last_seq <= shipped.seq:
             return _LOOK_SECONDS
         if pause_ns:
-            return min(_MEASURE_SECONDS, pause_ns / 1e9)
+            return min(_PAUSE_SECONDS, pause_ns / 1e9)
         try:
             lines, head = self._batch(shipped)
             self._send(lines)
@@ -127,10 +129,22 @@ class Shipping:
             return self._fail(error.fault)
         except OSError:
             return self._fail(SendFault.LOG_UNREADABLE)
-        self._measured_seq = 0
+        except Exception:  # noqa: BLE001 - whatever a peer makes fail is the sink's failure: a dead thread would tell nobody
+            return self._fail(SendFault.BROKEN)
         with self._lock:
+            self._shipment.wrote(*self._written())
             self._shipment.acknowledged(head, sum(len(line) + 1 for line in lines), self._clock())
         return 0.0 if head.seq < self._log.head.seq else _LOOK_SECONDS
+
+    def _look(self, now: Instant) -> None:
+        last_seq, all_bytes = self._written()
+        self._shipment.wrote(last_seq, all_bytes)
+        self._shipment.note(last_seq, now)
+
+    def _written(self) -> tuple[int, int]:
+        """Gives how far the log is, and how many bytes there were to ship up to there."""
+        last_seq, written = self._log.durable
+        return last_seq, self._left_bytes + written
 
     def _batch(self, shipped: Head) -> tuple[list[bytes], Head]:
         """Reads the next lines; raises NotTaken if one of them is no record, OSError if there are none."""
@@ -151,22 +165,16 @@ class Shipping:
         return lines, head
 
     def _fail(self, fault: SendFault) -> float:
-        measured = self._measure()
         with self._lock:
             self._shipment.failed(fault.value, self._clock())
-            self._shipment.measured(measured)
         return _LOOK_SECONDS
 
     def _measure(self) -> int:
-        """Counts the bytes that wait; each of them once in an outage."""
-        first = max(self._shipment.shipped.seq + 1, self._log.first_seq)
-        if self._measured_seq < first:
-            self._measured_seq, self._measured_bytes = first - 1, 0
+        """Counts the bytes that an earlier agent left."""
         with suppress(OSError):
-            for line in self._log.read(self._measured_seq + 1):
-                self._measured_bytes += len(line) + 1
-                self._measured_seq += 1
-        return self._measured_bytes
+            first = max(self._shipment.shipped.seq + 1, self._log.first_seq)
+            return sum(len(line) + 1 for line in self._log.read(first))
+        return 0
 
 
 def known_place(log: ShippedLog, cursor: Head) -> Head:

@@ -170,9 +170,12 @@ class Upkeep:
     async def _take_ended(self, now: Instant) -> None:
         if len(self._unrecorded) >= _MAX_UNRECORDED:
             return
-        for session in self.sessions.sweep(now):
-            await self.keeping.end_recording(session, now)
-            self._unrecorded.append(session_event(EventKind.SESSION_ENDED, session, self.live.policy.digest))
+        ended = tuple(self.sessions.sweep(now))
+        # Their records first: these wait for no disk of recordings.
+        self._unrecorded.extend(
+            session_event(EventKind.SESSION_ENDED, session, self.live.policy.digest) for session in ended
+        )
+        await self.keeping.end_recordings(ended, now)
 
     async def _write(self) -> None:
         if not self._unrecorded:  # else they go on being counted where they are, however long the disk is full

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.errors import InvalidRequest, RecordingDestroyed
+from leadglass_agent.recordings.entry import RecordingState
 from leadglass_agent.recordings.folder import Part
 from leadglass_agent.recordings.format import MAX_HEADER, RecordingError, read_header
 from leadglass_agent.recordings.keys import MountedKeys, RecordingKeyError, seal, sealed_to_auditor, unwrap
 from leadglass_agent.recordings.reading import RecordReader
 from leadglass_agent.recordings.records import Opened
-from leadglass_agent.recordings.store import RecordingState
 
 if TYPE_CHECKING:
+    from leadglass_agent.recordings.entry import Entry
     from leadglass_agent.recordings.folder import Folder
     from leadglass_agent.recordings.keys import WrappingKeys
-    from leadglass_agent.recordings.store import Entry, Store
+    from leadglass_agent.recordings.store import Store
 
 _FIRST_FRAME: Final = 32 * 1024  # a reason of 500 characters, a caller of 2 KiB, eight grants
 
@@ -56,7 +57,10 @@ class Archive:
 
         A recording that was sealed to the auditor's key stays so, whatever key the reader has.
         """
-        entry = self._readable(session_id)
+        entry = self._store.readable(session_id)
+        if not entry.size_bytes:
+            message = f"{session_id}: nothing of it came to the disk"
+            raise RecordingDestroyed(message)
         wrapped = self._wrapped(session_id)
         sealed = sealed_to_auditor(wrapped)
         if sealed is not None:
@@ -74,12 +78,23 @@ class Archive:
 
     def piece(self, session_id: str, at: int, size: int) -> bytes:
         """Reads a part of a recording as it lies on disk; raises RecordingUnknown, RecordingDestroyed or OSError."""
-        self._readable(session_id)
+        self._store.readable(session_id)
         return self._folder.read(session_id, Part.RECORDING, at, size)
+
+    def listed(self, session_id: str) -> Listed:
+        """Gives one that can be held or let go of; raises RecordingUnknown or RecordingDestroyed."""
+        return self._listed(self._told(self._store.readable(session_id)))
 
     def hold(self, session_id: str, *, is_held: bool) -> Listed:
         """Keeps a recording, or lets go of it; raises RecordingUnknown, RecordingDestroyed or OSError."""
         return self._listed(self._told(self._store.hold(session_id, is_held=is_held)))
+
+    def doom(self, session_id: str, now_unix_ns: int) -> Listed:
+        """Takes one out of reach that is to be destroyed; raises RecordingUnknown, RecordingHeld, RecordingDestroyed.
+
+        It is given as it will be.
+        """
+        return self._listed(self._store.doom(session_id, now_unix_ns))
 
     def shred(self, session_id: str, now_unix_ns: int) -> Listed:
         """Destroys a recording; raises RecordingUnknown, RecordingHeld, RecordingDestroyed or OSError."""
@@ -87,12 +102,6 @@ class Archive:
 
     def _listed(self, entry: Entry) -> Listed:
         return Listed(entry, self._store.delete_unix_ns(entry))
-
-    def _readable(self, session_id: str) -> Entry:
-        entry = self._store.entry(session_id)
-        if entry.state is RecordingState.SHREDDED:
-            raise RecordingDestroyed(session_id)
-        return entry
 
     def _wrapped(self, session_id: str) -> bytes:
         try:

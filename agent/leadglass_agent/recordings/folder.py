@@ -17,6 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.recordings.format import is_session_id
+from leadglass_agent.recordings.keys import KEY_HEAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,7 @@ class Part(StrEnum):
 
 
 _PARTS: Final = {str(part): part for part in Part}
+_UNFINISHED: Final = frozenset(part + _NEW for part in (Part.KEY, Part.END, Part.HOLD, Part.GONE))
 
 
 class FolderRefused(Exception):
@@ -91,7 +93,7 @@ class Folder:
             stem, dot, ending = name.partition(".")
             if not is_session_id(stem):
                 continue
-            if name.endswith(_NEW):
+            if dot + ending in _UNFINISHED:
                 os.unlink(name, dir_fd=self._fd)
             elif dot + ending in _PARTS:
                 yield stem, _PARTS[dot + ending]
@@ -164,14 +166,18 @@ class Folder:
         return os.stat(session_id + part, dir_fd=self._fd, follow_symlinks=False)
 
     def destroy_key(self, session_id: str) -> None:
-        """Overwrites the wrapped key, then removes it; raises OSError. One that is not there is destroyed already."""
+        """Overwrites the wrapped key, then removes it; raises OSError. One that is not there is destroyed already.
+
+        What tells that the file is a recording's key stays until then: an agent that is killed now knows it again.
+        """
         name = session_id + Part.KEY
         try:
             fd = os.open(name, os.O_WRONLY | _FLAGS, dir_fd=self._fd)
         except FileNotFoundError:
             return
         try:
-            _write(fd, os.urandom(max(1, os.fstat(fd).st_size)), 0)
+            size = min(os.fstat(fd).st_size, MAX_SMALL)
+            _write(fd, os.urandom(max(0, size - KEY_HEAD_BYTES)), KEY_HEAD_BYTES)
             os.fsync(fd)
         finally:
             os.close(fd)

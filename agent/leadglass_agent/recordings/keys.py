@@ -30,6 +30,7 @@ _MOUNTED, _AUDITOR = 1, 2
 _ID_BYTES: Final = 8
 _NONCE_BYTES: Final = 12
 _BODY_AT: Final = len(_MAGIC) + 1 + _ID_BYTES
+KEY_HEAD_BYTES: Final = len(_MAGIC) + 1  # tell what a file is, and stay until it is removed
 _WRAP_DOMAIN: Final = b"leadglass recording wrap v1\0"
 _ID_DOMAIN: Final = b"leadglass recording key id v1\0"
 _SEAL_DOMAIN: Final = b"leadglass recording v1\0"
@@ -91,6 +92,15 @@ def wrap(data_key: bytes, keys: WrappingKeys, header_digest: bytes) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
     wrapped = AESGCM(keys.keys[0]).encrypt(nonce, data_key, _WRAP_DOMAIN + header_digest)
     return b"".join((_MAGIC, _MOUNTED.to_bytes(), _id(keys.keys[0]), nonce, wrapped))
+
+
+def is_wrapped(content: bytes) -> bool:
+    """Says whether this is the content of a key's file, be its key destroyed or not."""
+    mounted_bytes = _BODY_AT + _NONCE_BYTES + DATA_KEY_BYTES + TAG_BYTES
+    return any(
+        content.startswith(_MAGIC + mode.to_bytes()) and len(content) == size
+        for mode, size in ((_MOUNTED, mounted_bytes), (_AUDITOR, _BODY_AT + SEALED_KEY_BYTES))
+    )
 
 
 def unwrap(content: bytes, keys: MountedKeys, header_digest: bytes) -> bytes:

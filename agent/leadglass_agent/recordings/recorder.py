@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from leadglass_agent.audit.record import Event, EventKind
 from leadglass_agent.errors import AuditUnavailable
 from leadglass_agent.recordings.archive import Archive
+from leadglass_agent.recordings.disk_thread import DiskThread
 from leadglass_agent.recordings.folder import Folder, FolderRefused
 from leadglass_agent.recordings.records import Opened
 from leadglass_agent.recordings.store import Store
 from leadglass_agent.recordings.tapes import MAX_RECORDING, End, Tapes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from leadglass_agent.access.session import Session
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from leadglass_agent.recordings.records import Called, Ended, Replied
 
 _SECONDS: Final = 2.0  # as for the audit log, on a volume as good
+_CLOSE_SECONDS: Final = 5.0  # as for the audit log: a disk that is silent for ever must not keep the process
 _MAX_WAITING: Final = 512
 _MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
 
@@ -36,7 +38,7 @@ _Result = TypeVar("_Result")
 class Recording:
     """How an agent records: where, under which keys, for how many days (0: for good), and what it says of itself.
 
-    `mask` masks what callers write, as in the audit log; a write may take `seconds`.
+    `mask` masks what callers write, as in the audit log; a write may take `seconds`, the end of all `close_seconds`.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Recording:
     mask: Callable[[str], str]
     max_bytes: int = MAX_RECORDING
     seconds: float = _SECONDS
+    close_seconds: float = _CLOSE_SECONDS
 
 
 class Recorder:
@@ -72,8 +75,9 @@ class Recorder:
         self._store = store
         self._tapes = Tapes(self._folder, store, recording.max_bytes)
         self._archive = Archive(self._folder, store, recording.keys)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recordings")
+        self._thread = DiskThread("recordings")
         self._unended: dict[str, End] = {}
+        self._changing: set[str] = set()
         self._waiting = 0
         self._waiting_bytes = 0
 
@@ -125,15 +129,27 @@ class Recorder:
         self._unended.setdefault(session.session_id, End(now.unix_ns, session.state.value, session.calls))
         await self._end(session.session_id)
 
+    async def end_all(self, sessions: tuple[Session, ...], now: Instant) -> None:
+        """Ends recordings, all within the time of one write; those that are left `expire` ends. Raises nothing."""
+        for session in sessions:
+            self._unended.setdefault(session.session_id, End(now.unix_ns, session.state.value, session.calls))
+        await self._end_each(tuple(session.session_id for session in sessions))
+
     async def expire(self, now: Instant, record: Callable[[Event], Awaitable[None]]) -> None:
         """Deletes what has been kept long enough, each after its record in the audit log; ends what should have ended.
 
-        Nothing is deleted that could not be recorded as deleted.
+        Nothing is deleted that could not be recorded as deleted. What takes longer than one write may is left for the
+        next time.
         """
+        await self._end_each(tuple(self._unended))
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._recording.seconds
         for session_id in await self._on_thread(lambda: self._store.due(now.unix_ns)):
-            await self._delete(session_id, now, record)
-        for session_id in tuple(self._unended):
-            await self._end(session_id)
+            if loop.time() > until:
+                return
+            if session_id not in self._changing:
+                with self._alone(session_id):
+                    await self._delete(session_id, now, record)
 
     async def page(self, after: tuple[int, str] | None, limit: int) -> tuple[Listed, ...]:
         """Gives at most so many recordings behind a place, the newest first."""
@@ -147,32 +163,74 @@ class Recorder:
         """Reads a part of a recording as it lies on disk; raises RecordingUnknown or RecordingDestroyed too."""
         return await self._on_thread(lambda: self._archive.piece(session_id, at, size))
 
-    async def hold(self, session_id: str, *, is_held: bool) -> Listed:
-        """Keeps a recording, or lets go of it; raises RecordingUnknown or RecordingDestroyed too."""
-        return await self._on_thread(lambda: self._archive.hold(session_id, is_held=is_held))
+    async def hold(self, session_id: str, *, is_held: bool, record: Callable[[Listed], Awaitable[None]]) -> Listed:
+        """Keeps a recording, or lets go of it, after its record; raises RecordingUnknown or RecordingDestroyed too.
 
-    async def shred(self, session_id: str, now: Instant) -> Listed:
-        """Destroys a recording's key; raises RecordingUnknown, RecordingHeld or RecordingDestroyed too."""
-        return await self._on_thread(lambda: self._archive.shred(session_id, now.unix_ns))
+        What `record` has put into the audit log is done even by a disk that answers too late for the caller.
+        """
+        with self._alone(session_id):
+            await record(await self._on_thread(lambda: self._archive.listed(session_id)))
+            return await self._on_thread(lambda: self._archive.hold(session_id, is_held=is_held))
+
+    async def shred(self, session_id: str, now: Instant, record: Callable[[Listed], Awaitable[None]]) -> Listed:
+        """Destroys a recording's key, after its record; raises RecordingUnknown, RecordingHeld or RecordingDestroyed.
+
+        As for `hold`, what has its record is done; what has none never is.
+        """
+        with self._alone(session_id):
+            try:
+                await record(await self._on_thread(lambda: self._archive.doom(session_id, now.unix_ns)))
+                return await self._on_thread(lambda: self._archive.shred(session_id, now.unix_ns))
+            finally:
+                self._later(lambda: self._store.spare(session_id))  # behind the rest: what is destroyed stays so
 
     def close(self, now: Instant) -> None:
-        """Ends all recordings, because the agent ends, and waits for the disk."""
-        self._thread.submit(self._tapes.close, now.unix_ns)
-        self._thread.shutdown(wait=True)
-        self._folder.close()
+        """Ends all recordings, because the agent ends, and waits for the disk, but not for ever.
+
+        What the disk did not take until then its next start finds as interrupted.
+        """
+        ends = tuple(self._unended.items())
+
+        def end_all() -> None:
+            for session_id, end in ends:
+                with suppress(AuditUnavailable):
+                    self._tapes.end(session_id, end)
+            self._tapes.close(now.unix_ns)
+
+        self._thread.submit(end_all)
+        if self._thread.close(self._recording.close_seconds):
+            self._folder.close()
 
     async def _delete(self, session_id: str, now: Instant, record: Callable[[Event], Awaitable[None]]) -> None:
         # Out of reach first: nobody can hold it any more once its end is in the audit log.
-        entry = await self._on_thread(lambda: self._store.condemn(session_id, now.unix_ns))
-        if entry is None:
-            return
-        facts = (("state", entry.state.value), ("size_bytes", entry.size_bytes))
         try:
+            entry = await self._on_thread(lambda: self._store.condemn(session_id, now.unix_ns))
+            if entry is None:
+                return
+            facts = (("state", entry.state.value), ("size_bytes", entry.size_bytes))
             await record(Event(kind=EventKind.RECORDING_DELETED, session_id=session_id, facts=facts))
             await self._on_thread(lambda: self._store.delete(session_id))
-        except AuditUnavailable:
-            await self._on_thread(lambda: self._store.spare(session_id))
-            raise
+        finally:
+            self._later(lambda: self._store.spare(session_id))  # behind the rest: what is deleted stays so
+
+    @contextmanager
+    def _alone(self, session_id: str) -> Iterator[None]:
+        """Lets one change at a time be made to a recording: each is checked, recorded, and then done."""
+        if session_id in self._changing:
+            message = "another change of this recording is under way"
+            raise AuditUnavailable(message)
+        self._changing.add(session_id)
+        try:
+            yield
+        finally:
+            self._changing.discard(session_id)
+
+    async def _end_each(self, session_ids: tuple[str, ...]) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._recording.seconds):
+                for session_id in session_ids:
+                    with suppress(AuditUnavailable):
+                        await self._end(session_id)
 
     async def _end(self, session_id: str) -> None:
         end = self._unended.get(session_id)
@@ -193,7 +251,9 @@ class Recorder:
         if self._waiting >= _MAX_WAITING or self._waiting_bytes + size > _MAX_WAITING_BYTES:
             detail = "too much waits for the disk of the recordings"
             raise AuditUnavailable(detail)
-        done = self._later(work, size)
+        return await self._answered(self._later(work, size))
+
+    async def _answered(self, done: asyncio.Future[_Result]) -> _Result:
         try:
             # Shielded: a caller who goes away must not take a frame with it.
             async with asyncio.timeout(self._recording.seconds):
@@ -208,7 +268,7 @@ class Recorder:
     def _later(self, work: Callable[[], _Result], size: int = 0) -> asyncio.Future[_Result]:
         self._waiting += 1
         self._waiting_bytes += size
-        done = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        done = asyncio.wrap_future(self._thread.submit(work))
 
         def count_down(done: asyncio.Future[_Result]) -> None:
             self._waiting -= 1

@@ -16,6 +16,7 @@ REVEALED_VALUE: Final = "REVEALED_VALUE"  # stands in Replied.withheld where a r
 
 _LENGTH: Final = 4
 _MAX_JSON: Final = 4 * 1024 * 1024  # eight grants of 64 KiB, and escapes
+_INTEGERS: Final = range(2**63)  # what an agent counts in: times, sizes, numbers of processes
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -152,11 +153,11 @@ def _taken(value: object, form: str) -> object:
     match form, value:
         case "str", str():
             return value
-        case "int", int() if not isinstance(value, bool) and value >= 0:
+        case "int", int() if _is_integer(value):
             return value
         case "tuple[str, ...]", list() if all(isinstance(one, str) for one in value):
             return tuple(value)
-        case "tuple[int, ...] | None", list() if all(type(one) is int for one in value):
+        case "tuple[int, ...] | None", list() if all(map(_is_integer, value)):
             return tuple(value)
         case (("tuple[int, ...] | None" | "dict[str, Json] | None"), None):
             return None
@@ -165,3 +166,7 @@ def _taken(value: object, form: str) -> object:
         case _:
             message = "a member of a record is of another type than it must be"
             raise RecordingError(message)
+
+
+def _is_integer(value: object) -> bool:
+    return type(value) is int and value in _INTEGERS

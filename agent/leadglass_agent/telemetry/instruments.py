@@ -174,7 +174,7 @@ REVEALS: Final = Instrument(
     "leadglass.breakglass.reveals", Kind.COUNTER, "{reveal}", "Values that were revealed by break-glass"
 )
 REVIEWS_OWED: Final = Instrument(
-    "leadglass.reviews.owed", Kind.GAUGE, "{review}", "Reviews of reveals that nobody has closed"
+    "leadglass.reviews.owed", Kind.GAUGE, "{review}", "Reviews of reveals and halts that nobody has closed"
 )
 HALTS: Final = Instrument(
     "leadglass.halts",

@@ -9,6 +9,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs, SeverityNumber
@@ -46,7 +47,7 @@ def records_sender(sender: Sender, resource: Mapping[str, str], version: str) ->
         reply = sender.send(Signal.LOGS, request.SerializeToString())
         try:
             refused = ExportLogsServiceResponse.FromString(reply).partial_success.rejected_log_records
-        except ValueError:  # protobuf's DecodeError is one
+        except DecodeError:
             raise NotTaken(SendFault.BROKEN) from None
         if refused:
             raise NotTaken(SendFault.PARTLY_REFUSED)

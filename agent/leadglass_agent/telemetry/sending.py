@@ -101,6 +101,8 @@ class Sender:
             raise NotTaken(SendFault.TIMED_OUT) from None
         except (OSError, HTTPException):
             raise NotTaken(SendFault.UNREACHABLE) from None
+        except ValueError:  # http.client's for a chunk of negative size, among others
+            raise NotTaken(SendFault.BROKEN) from None
         finally:
             if watch is not None:
                 watch.cancel()

@@ -77,10 +77,11 @@ def replay(  # noqa: PLR0913 - one for each option
     _refuse_together(timeline=timeline, step=step, raw=raw_dir is not None, policy=bool(policies))
     options = global_options()
     recording = _load(target, recording_key, auditor_key)
+    is_proved: bool | None = None
     if logs:
         from leadglass_client.offline.replay_log import check_against_log
 
-        check_against_log(recording, logs)
+        is_proved = check_against_log(recording, logs)
     if policies:
         from leadglass_client.offline.replay_policy import replay_under
 
@@ -94,7 +95,7 @@ def replay(  # noqa: PLR0913 - one for each option
     else:
         how = HowToShow(call or 0, flat=flat, step=step, no_color=options.no_color)
         show_session(recording, how, OutputForm(form))
-    say_if_cut(recording, is_proved=bool(logs))
+    say_if_cut(recording, is_proved=is_proved)
 
 
 def _refuse_together(**given: bool) -> None:

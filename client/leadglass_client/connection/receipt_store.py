@@ -1,144 +1,132 @@
-"""Keeps receipts in a file for each log, one JSON object a line, which only grows until it is thinned out."""
+"""Keeps receipts in a file for each log, and those that contradict it in another, which nothing is compared with."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from leadglass_client.connection.receipt_file import append, locked, tail
+from leadglass_client.connection.receipt_lines import StoredReceipt, agent_of, line_of, receipts_in
+from leadglass_client.errors import ExitCode, Failure
 from leadglass_client.settings.folders import receipts_folder
 
-if sys.platform != "win32":  # there, two commands at once may lose a receipt while one of them thins the file out
-    import fcntl
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-MAX_BYTES: Final = 1024 * 1024
-_AFTER_THINNING: Final = MAX_BYTES * 3 // 4
-_COMPARED: Final = 8  # receipts: commands that run at once finish in any order
-_TAIL_BYTES: Final = 32 * 1024  # so many, each with a path of 40 hashes
 _NAME_DIGITS: Final = 16
-_MODE: Final = 0o600
-_FOLDER_MODE: Final = 0o700
-_TRIES: Final = 10
-_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_MARK: Final = ".contradicting"
+_FIRST_LINE_BYTES: Final = 64 * 1024
+_REASON_CHARACTERS: Final = 200
+_UNKNOWN: Final = "a receipt that contradicts the earlier ones is kept"
+_FILES: Final = 1_000  # other logs, looked at when a new one appears
 
 
 @dataclass(frozen=True, slots=True)
-class StoredReceipt:
-    """What is kept of one call, in the words of the file; `time` is when the receipt came, RFC 3339 in UTC."""
+class Taken:
+    """What came of keeping a receipt: what it contradicts, and whether its agent had another log before."""
 
-    seq: int
-    leaf: str
-    hashes: tuple[str, ...]
-    checkpoint: str
-    key: str
-    method: str
-    time: str
+    contradiction: str | None
+    replaces_log: bool
 
 
 def path_of(origin: str) -> Path:
     """Gives the file of a log's receipts."""
-    return receipts_folder() / f"{hashlib.sha256(origin.encode()).hexdigest()[:_NAME_DIGITS]}.jsonl"
+    return receipts_folder() / f"{_name(origin)}.jsonl"
 
 
-def keep(origin: str, receipt: StoredReceipt) -> tuple[StoredReceipt, ...]:
-    """Appends a receipt, and gives those that stood there last before it; raises OSError."""
-    path = path_of(origin)
-    receipts_folder().mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-    text = json.dumps(asdict(receipt), separators=(",", ":")).encode() + b"\n"
-    with _locked(path) as file:
-        size = os.fstat(file).st_size
-        os.lseek(file, max(0, size - _TAIL_BYTES), os.SEEK_SET)
-        before = os.read(file, _TAIL_BYTES)
-        if size and not before.endswith(b"\n"):  # a command was killed while it wrote
-            text = b"\n" + text
-        os.write(file, text)
-        if size + len(text) > MAX_BYTES:
-            _thin(path, file)
-    return tuple(receipts_in(before.split(b"\n")[-_COMPARED - 1 :]))
+def contradicting_path_of(origin: str) -> Path:
+    """Gives the file of the receipts that cannot be true together with those of the log."""
+    return receipts_folder() / f"{_name(origin)}{_MARK}.jsonl"
 
 
-def receipts_in(lines: Iterable[bytes]) -> Iterator[StoredReceipt]:
-    """Yields the receipts among the lines; what is none is passed over, as the end of a write that failed is."""
-    for text in lines:
+def is_contradicting(path: Path) -> bool:
+    """Whether this is the name of a file of contradicting receipts."""
+    return path.stem.endswith(_MARK)
+
+
+def keep(receipt: StoredReceipt, judge: Callable[[Sequence[StoredReceipt]], str | None]) -> Taken:
+    """Appends a receipt where it belongs; raises OSError if it is not kept.
+
+    `judge` gets the receipts that came last before it and says what of them it contradicts. After a contradiction
+    all go where that is, until the user moves the file away: they may be of either history.
+    """
+    origin = receipt.origin
+    with locked(path_of(origin)) as file:
+        before = tail(file)
+        found = judge(tuple(receipts_in(before))) or standing_contradiction(origin)
+        if found is None:
+            append(path_of(origin), file, line_of(receipt))
+    if found is not None:
         try:
-            document: object = json.loads(text)
-        except (ValueError, RecursionError):
-            continue
-        match document:
-            case {
-                "seq": int(seq),
-                "leaf": str(leaf),
-                "hashes": list(hashes),
-                "checkpoint": str(checkpoint),
-                "key": str(key),
-                "method": str(method),
-                "time": str(time),
-            }:
-                yield StoredReceipt(seq, leaf, tuple(str(one) for one in hashes), checkpoint, key, method, time)
-            case _:
-                pass
+            _append_contradicting(origin, line_of(receipt, found))
+        except OSError as error:  # what was found has to be said all the same
+            found = f"{found} ({contradicting_path_of(origin)} cannot be written: {error.strerror})"
+    return Taken(found, replaces_log=before == [b""] and found is None and _is_known(origin))
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    """Opens the file that has this name now, and keeps other commands out of it."""
-    for _ in range(_TRIES):
-        file = os.open(path, _FLAGS, _MODE)
-        try:
-            if sys.platform != "win32":
-                fcntl.flock(file, fcntl.LOCK_EX)
-            if _is_named(path, file):
-                yield file
-                return
-        finally:
-            os.close(file)
-    message = "the file of receipts is replaced again and again"
-    raise OSError(message)
+def keep_contradicting_state(origin: str, checkpoint: str, key: str, why: str) -> None:
+    """Keeps a signed state that contradicts the receipts of its log; raises OSError if it is not kept."""
+    document = {"checkpoint": checkpoint, "key": key, "contradicts": why}
+    _append_contradicting(origin, json.dumps(document, separators=(",", ":")).encode() + b"\n")
 
 
-def _is_named(path: Path, file: int) -> bool:
-    """Whether the file has this name still: another command may have thinned it out since it was opened."""
+def standing_contradiction(origin: str) -> str | None:
+    """Says what was found of this log before, if the user did not move it away since."""
     try:
-        return os.path.samestat(os.fstat(file), path.stat())
+        with contradicting_path_of(origin).open("rb") as file:
+            line = file.readline(_FIRST_LINE_BYTES)
     except FileNotFoundError:
-        return False
-
-
-def _thin(path: Path, file: int) -> None:
-    """Replaces the file by one without every second of its older receipts."""
-    os.lseek(file, 0, os.SEEK_SET)
-    with os.fdopen(os.dup(file), "rb") as stream:
-        lines = _thinned(stream.read(2 * MAX_BYTES).splitlines(keepends=True))
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    with contextlib.suppress(FileNotFoundError):
-        new.unlink()
-    written = os.open(new, _FLAGS | os.O_EXCL, _MODE)
+        return None
+    except OSError:
+        return _UNKNOWN
+    if not line:
+        return None
     try:
-        os.write(written, b"".join(lines))
-    finally:
-        os.close(written)
-    new.replace(path)
+        document: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return _UNKNOWN
+    match document:
+        case {"contradicts": str(why)} if why:
+            return why[:_REASON_CHARACTERS]
+        case _:
+            return _UNKNOWN
 
 
-def _thinned(lines: Sequence[bytes]) -> list[bytes]:
-    """Chooses the first and the last receipt of each key, the newest quarter, and every second of the rest."""
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
-    good: list[int] = []
-    for number, text in enumerate(lines):
-        for receipt in receipts_in([text]):
-            good.append(number)
-            first.setdefault(receipt.key, number)
-            last[receipt.key] = number
-    stay = sorted({*first.values(), *last.values(), *good[::2], *good[-(len(good) // 4) :]})
-    while sum(len(lines[number]) for number in stay) > _AFTER_THINNING:  # hundreds of keys: the oldest are forgotten
-        del stay[: len(stay) // 8 + 1]
-    return [lines[number] for number in stay]
+def broken_log(origin: str, why: str) -> Failure:
+    """Makes the failure of every command that meets a log which contradicts what is kept of it."""
+    kept, contradicting = path_of(origin), contradicting_path_of(origin)
+    what = f"the agent's audit log is not the one that it proved to you before: {why}"
+    next_step = (
+        "get the log, and find what was changed: "
+        f"leadglass audit verify LOG --receipts {kept} --receipts {contradicting}; "
+        "every command says this until you know why and move both files away, as evidence: keep them"
+    )
+    return Failure(ExitCode.AUDIT_INVALID, what, next_step)
+
+
+def _append_contradicting(origin: str, line: bytes) -> None:
+    path = contradicting_path_of(origin)
+    with locked(path) as file:
+        append(path, file, line)
+
+
+def _is_known(origin: str) -> bool:
+    """Whether receipts of another log of the same agent are kept."""
+    for path in islice(receipts_folder().glob("*.jsonl"), _FILES):
+        try:
+            with path.open("rb") as file:
+                lines = file.read(_FIRST_LINE_BYTES).splitlines()
+        except OSError:
+            continue
+        for receipt in islice(receipts_in(lines), 1):
+            if receipt.origin != origin and agent_of(receipt.origin) == agent_of(origin):
+                return True
+    return False
+
+
+def _name(origin: str) -> str:
+    return hashlib.sha256(origin.encode()).hexdigest()[:_NAME_DIGITS]

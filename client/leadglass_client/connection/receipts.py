@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 from google.protobuf.message import DecodeError
 
 from leadglass_client.connection.notes import Checkpoint, NoteError, NoteFault, is_included, open_note
-from leadglass_client.connection.receipt_store import StoredReceipt, keep, path_of
+from leadglass_client.connection.receipt_lines import StoredReceipt
+from leadglass_client.connection.receipt_store import broken_log, keep
 from leadglass_client.errors import ExitCode, Failure
 from leadglass_client.output.screen import note
 from leadglass_client.settings.folders import receipts_folder
@@ -47,21 +48,21 @@ class Receipts:
     def _keep(self, checkpoint: Checkpoint, receipt: StoredReceipt, began: str) -> None:
         try:
             with self._lock:
-                before = keep(checkpoint.origin, receipt)
+                taken = keep(receipt, lambda before: _contradiction(checkpoint, receipt, before, began))
         except OSError as error:
             with self._lock:
                 has_warned, self._has_warned = self._has_warned, True
             if not has_warned:
                 note(f"the receipts of these calls are not kept: {receipts_folder()}: {error.strerror or error}")
             return
-        found = _contradiction(checkpoint, receipt, before, began)
-        if found:
-            path = path_of(checkpoint.origin)
-            what = f"the agent's audit log is not the one that it proved to you before: {found}"
-            next_step = (
-                f"keep {path}, get the log, and find what was changed: leadglass audit verify LOG --receipts {path}"
+        if taken.contradiction:
+            raise broken_log(checkpoint.origin, taken.contradiction)
+        if taken.replaces_log:
+            # Replicas have one name and a log each: only the user can tell those from a log that was removed.
+            note(
+                f"this agent began a new log ({checkpoint.origin}); if its pod was not replaced, and is not one of "
+                "several, the old one was removed: leadglass audit receipts"
             )
-            raise Failure(ExitCode.AUDIT_INVALID, what, next_step)
 
 
 def clock() -> str:
@@ -102,19 +103,18 @@ def _stored(receipt: Receipt, method: str) -> StoredReceipt:
 def _contradiction(new: Checkpoint, receipt: StoredReceipt, before: Sequence[StoredReceipt], began: str) -> str | None:
     """Says what of the receipts before cannot be true together with the new one."""
     for earlier in before:
-        origin, size, root, *_ = [*earlier.checkpoint.split("\n"), "", ""]
-        if origin != new.origin or not size.isdigit():
+        if earlier.origin != new.origin:
             continue
-        if int(size) == new.size and root != receipt.checkpoint.split("\n")[2]:
-            return f"it had other records when it had {size}"
+        if earlier.size == new.size and earlier.root != receipt.root:
+            return f"it had other records when it had {new.size}"
         if earlier.seq == receipt.seq and earlier.leaf != receipt.leaf:
             return f"record {receipt.seq} is another one"
         # A receipt that came while this call was under way may be of a later record.
         if earlier.time >= began:
             continue
-        if int(size) > new.size:
-            return f"it had {size} records, and has {new.size} now"
-        if int(size) == new.size and earlier.key != receipt.key:
+        if earlier.size > new.size:
+            return f"it had {earlier.size} records, and has {new.size} now"
+        if earlier.size == new.size and earlier.key != receipt.key:
             return "it has another key, and no record of that"
     return None
 

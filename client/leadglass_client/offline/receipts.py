@@ -6,14 +6,15 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leadglass_client.connection.receipt_store import MAX_BYTES, receipts_in
+from leadglass_client.connection.receipt_file import READ_BYTES
+from leadglass_client.connection.receipt_lines import receipts_in
+from leadglass_client.connection.receipt_store import is_contradicting
 from leadglass_client.errors import ExitCode, Failure
-from leadglass_client.output.screen import show
+from leadglass_client.output.screen import note, show
 from leadglass_client.settings.folders import receipts_folder
 from leadglass_client.views.receipts import receipts_sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from leadglass_client.forms import OutputForm
@@ -31,7 +32,7 @@ class KeptLog:
 
 
 def list_receipts(form: OutputForm, *, no_color: bool) -> None:
-    """Prints of which logs receipts are kept."""
+    """Prints of which logs receipts are kept; notes damaged lines, and files of receipts that contradict others."""
     kept = tuple(kept for path in _files() if (kept := _kept(path)) is not None)
     show(receipts_sheet(kept), form, no_color=no_color)
 
@@ -40,7 +41,8 @@ def export_receipts() -> None:
     """Prints every receipt as it is kept, for `leadglass audit verify --receipts`."""
     for path in _files():
         for line in _lines(path):
-            sys.stdout.write(line.decode("utf-8", "replace") + "\n")
+            if is_contradicting(path) or any(receipts_in([line])):  # there, a signed state alone is evidence, too
+                sys.stdout.write(line.decode("utf-8", "replace") + "\n")
     sys.stdout.flush()
 
 
@@ -51,22 +53,25 @@ def _files() -> tuple[Path, ...]:
         raise _unreadable(receipts_folder(), error) from error
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def _lines(path: Path) -> list[bytes]:
     try:
         with path.open("rb") as file:
-            content = file.read(2 * MAX_BYTES)
+            return file.read(READ_BYTES).splitlines()
     except OSError as error:
         raise _unreadable(path, error) from error
-    return (line for line in content.splitlines() if any(receipts_in([line])))
 
 
 def _kept(path: Path) -> KeptLog | None:
     origin, count, size, last = "", 0, 0, ""
-    for receipt in receipts_in(_lines(path)):
-        lines = receipt.checkpoint.split("\n")
-        seen = lines[1] if len(lines) > 1 else ""
-        origin, count, last = lines[0], count + 1, max(last, receipt.time)
-        size = max(size, int(seen) if seen.isascii() and seen.isdigit() else 0)
+    lines = _lines(path)
+    for receipt in receipts_in(lines):
+        origin, count = receipt.origin, count + 1
+        size, last = max(size, receipt.size), max(last, receipt.time)
+    if is_contradicting(path):
+        if lines:
+            note(f"what contradicts your other receipts is in {path}: leadglass audit verify LOG --receipts FOLDER")
+    elif len(lines) > count:
+        note(f"damaged lines passed over in {path}: {len(lines) - count}")
     return KeptLog(origin, count, size, last, str(path)) if count else None
 
 

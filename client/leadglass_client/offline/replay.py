@@ -72,12 +72,20 @@ def write_raw(recording: Recording, folder: Path, call: int) -> None:
     note(f"{files} files in {folder}")
 
 
-def say_if_cut(recording: Recording, *, is_proved: bool) -> None:
-    """Fails if the recording stops before its session's end, and nothing shows that this is all there ever was."""
-    if is_proved and not recording.is_complete:
+def say_if_cut(recording: Recording, *, is_proved: bool | None) -> None:
+    """Fails if the recording stops before its session's end, and nothing shows that this is all there ever was.
+
+    `is_proved` says whether the audit log reaches the session's end; None if there is no log.
+    """
+    if recording.is_complete:
+        return
+    if is_proved:
         note(f"{_cut(recording)}; the audit log has no call that is missing")
-    elif not recording.is_complete:
-        raise Failure(ExitCode.PARTIAL, _cut(recording), "which of these it was, the audit log tells: --log LOG")
+        return
+    next_step = "which of these it was, the audit log tells: --log LOG"
+    if is_proved is not None:
+        next_step = "the audit log has no end of the session either: give the one that goes on behind it as well"
+    raise Failure(ExitCode.PARTIAL, _cut(recording), next_step)
 
 
 def note_if_cut(recording: Recording) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -29,7 +30,7 @@ def in_order(logs: Sequence[str]) -> tuple[str, ...]:
     files = [name for log in logs for name in (_in_folder(log) if os.path.isdir(log) else (log,))]  # noqa: PTH112
     if STANDARD_INPUT in files:
         raise Failure(ExitCode.USAGE, "standard input is a whole log", "give - alone, or files alone")
-    return tuple(sorted(dict.fromkeys(files), key=lambda name: (_first_seq(name), name)))
+    return tuple(sorted(dict.fromkeys(files), key=_place_of))  # pipes stay as they were given
 
 
 def opened(files: Sequence[str]) -> Iterator[BinaryIO]:
@@ -62,18 +63,20 @@ def _in_folder(folder: str) -> tuple[str, ...]:
     return tuple(os.path.join(folder, name) for name in found)  # noqa: PTH118 - a name as typed
 
 
-def _first_seq(name: str) -> int:
+def _place_of(name: str) -> tuple[int, str]:
     """Looks which record a file begins with: its first line says so, else its name, else it is taken as the newest."""
     try:
+        if stat.S_ISREG(0) and not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - a name as typed
+            return sys.maxsize, ""  # a pipe would lose what is looked at
         with open(name, "rb") as stream:  # noqa: PTH123 - a name as typed
             line = stream.readline(_LOOKED_AT)
     except OSError as error:
         raise _unreadable(name, error) from error
     found = _SEQ.findall(line)
     if found:
-        return int(found[-1])
+        return int(found[-1]), name
     by_name = _CLOSED.fullmatch(os.path.basename(name))  # noqa: PTH119 - a name as typed
-    return sys.maxsize if by_name is None else int(by_name["first"])
+    return sys.maxsize if by_name is None else int(by_name["first"]), name
 
 
 def _unreadable(name: str, error: OSError) -> Failure:

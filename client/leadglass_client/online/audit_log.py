@@ -14,14 +14,21 @@ from leadglass.v1.audit_pb2 import (
 from leadglass.v1.audit_pb2_grpc import AuditServiceStub
 from leadglass_client.connection.agent import Agent
 from leadglass_client.connection.consistency import is_beginning
-from leadglass_client.connection.kept_states import largest_kept
+from leadglass_client.connection.kept_states import kept_states
 from leadglass_client.connection.notes import NoteError, open_note
+from leadglass_client.connection.receipt_store import (
+    broken_log,
+    keep_contradicting_state,
+    path_of,
+    standing_contradiction,
+)
 from leadglass_client.connection.receipts import clock
 from leadglass_client.errors import ExitCode, Failure
 from leadglass_client.names import is_session_id
 from leadglass_client.output.lines import LineOutput
 from leadglass_client.output.screen import note, show
 from leadglass_client.output.visible import printable
+from leadglass_client.settings.folders import receipts_folder
 from leadglass_client.settings.global_options import DEFAULT_TIMEOUT_SECONDS
 from leadglass_client.settings.target import resolve_target
 from leadglass_client.views.checkpoint import checkpoint_sheet
@@ -52,9 +59,7 @@ def show_checkpoint(options: GlobalOptions, form: OutputForm) -> None:
         stub = AuditServiceStub(agent.channel)
         reply = agent.ask(stub.GetCheckpoint, GetCheckpointRequest())
         state = _opened(reply)
-        kept = largest_kept(state.origin, began)
-        if kept is not None:
-            _check_goes_on(agent, kept, state)
+        kept = _check_all(agent, reply, state, began)
     show(checkpoint_sheet(reply, state, kept), form, no_color=options.no_color)
 
 
@@ -95,20 +100,44 @@ def _opened(reply: GetCheckpointResponse) -> Checkpoint:
         raise Failure(ExitCode.AUDIT_INVALID, what, _DISTRUST) from error
 
 
-def _check_goes_on(agent: Agent, kept: Kept, state: Checkpoint) -> None:
-    """Has the agent prove that what it proved earlier still stands in its log."""
-    if kept.state.size > state.size:
-        raise _broken(kept, f"it had {kept.state.size} records, and has {state.size} now")
+def _check_all(agent: Agent, reply: GetCheckpointResponse, state: Checkpoint, began: str) -> Kept | None:
+    """Has the agent prove that the log goes on from all that is kept of it; gives the largest of that."""
+    standing = standing_contradiction(state.origin)
+    if standing:
+        raise broken_log(state.origin, standing)
+    kept = kept_states(state.origin, began)
+    if kept.damaged:
+        note(f"damaged lines passed over in {path_of(state.origin)}: {kept.damaged}")
+    for one in kept.states:
+        why = _broken(agent, one.state, state)
+        if why:
+            try:
+                keep_contradicting_state(state.origin, reply.checkpoint, reply.verifier_key, why)
+            except OSError as error:
+                note(f"what contradicts your receipts is not kept: {receipts_folder()}: {error.strerror or error}")
+            raise broken_log(state.origin, why)
+    if kept.more:
+        note(
+            f"{kept.more} older states are not compared: leadglass audit verify LOG --receipts {path_of(state.origin)}"
+        )
+    return kept.states[0] if kept.states else None
+
+
+def _broken(agent: Agent, earlier: Checkpoint, state: Checkpoint) -> str | None:
+    """Has the agent prove that what it proved earlier still stands in its log; says what is wrong otherwise."""
+    if earlier.size > state.size:
+        return f"it had {earlier.size} records, and has {state.size} now"
     hashes: tuple[bytes, ...] = ()
-    if kept.state.size < state.size:
-        request = GetConsistencyProofRequest(old_size=kept.state.size, new_size=state.size)
+    if earlier.size < state.size:
+        request = GetConsistencyProofRequest(old_size=earlier.size, new_size=state.size)
         reply = agent.ask(AuditServiceStub(agent.channel).GetConsistencyProof, request)
         try:
             hashes = tuple(bytes.fromhex(one) for one in reply.hashes)
         except ValueError:
-            raise _broken(kept, "its proof cannot be read") from None
-    if not is_beginning(kept.state, state, hashes):
-        raise _broken(kept, f"its first {kept.state.size} records are not what they were")
+            return "its proof cannot be read"
+    if not is_beginning(earlier, state, hashes):
+        return f"its first {earlier.size} records are not what they were"
+    return None
 
 
 def _messages(agent: Agent, request: ReadLogRequest) -> Iterator[tuple[list[str], int]]:
@@ -123,14 +152,6 @@ def _messages(agent: Agent, request: ReadLogRequest) -> Iterator[tuple[list[str]
         yield [printable(record) for record in message.records], message.next_seq
     if not is_last:
         raise _odd(_TOO_FEW)
-
-
-def _broken(kept: Kept, why: str) -> Failure:
-    what = f"the agent's audit log is not the one that it proved to you before: {why}"
-    next_step = (
-        f"keep {kept.path}, get the log, and find what was changed: leadglass audit verify LOG --receipts {kept.path}"
-    )
-    return Failure(ExitCode.AUDIT_INVALID, what, next_step)
 
 
 def _odd(what: str) -> Failure:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec.structs import replace
 
+from leadglass_agent.policy.model import Profile
 from leadglass_agent.policy.scope import Bound, ProcessFacts, Scope, ScopeRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from leadglass_agent.policy.model import ProcessSelector, Profile
+    from leadglass_agent.policy.model import ProcessSelector
 
 _ANY: Final = frozenset({"*", "/**"})  # a name, and a path, that fit whatever they are
 
@@ -71,7 +72,10 @@ class Sight:
 
     def profiles(self, path: str | None = None) -> frozenset[Profile | None]:
         """Gives the profiles that the permits may ask for, of the path if one is given; one, if that is known."""
-        return frozenset({self.least.redaction(path), self.most.redaction(path)})
+        sure, may = _asked(self.least, path), _asked(self.most, path)
+        if Profile.STRICT in sure:
+            return frozenset({Profile.STRICT})
+        return may | sure if Profile.BALANCED not in sure else (may | sure) - {None}
 
     def hidden_by(self, asks: Callable[[Scope], bool]) -> str:
         """Says what hides something that is not admitted: the forbids in the way, or that no rule permits it."""
@@ -100,6 +104,14 @@ def sight(scope: Scope | None, process: KnownProcess) -> Sight:
     least = Scope(_processes(scope.permits, certain), _processes(scope.forbids, possible))
     most = Scope(_processes(scope.permits, possible), _processes(scope.forbids, certain))
     return Sight(least.narrow(process.facts), most.narrow(process.facts))
+
+
+def _asked(scope: Scope, path: str | None) -> frozenset[Profile | None]:
+    """Gives what each permit asks for that shows the process, or the path if one is given."""
+    alone = ((rule, Scope((rule,))) for rule in scope.permits)
+    return frozenset(
+        rule.redaction for rule, one in alone if (one.admits_path(path) if path is not None else not one.is_empty())
+    )
 
 
 def _agreed(least: bool, most: bool) -> bool | None:  # noqa: FBT001 - two answers to one question

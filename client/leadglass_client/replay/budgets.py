@@ -19,6 +19,7 @@ from leadglass_agent.access.accounts import Shown, session_account
 from leadglass_agent.access.disclosure import Disclosure
 from leadglass_agent.errors import BudgetSpent
 from leadglass_agent.policy.decide import budget_of
+from leadglass_agent.policy.glob import plain
 from leadglass_agent.policy.model import SpiffeId
 from leadglass_client.replay.changes import Change, Kind
 
@@ -62,13 +63,14 @@ def _shown(request: Message | None, reply: Message, *, is_first: bool) -> Shown:
             rows, answers = len(reply.variables), len(asked.names)
             names = frozenset(variable.name.text for variable in reply.variables)
         case StatFilesRequest() as asked, StatFilesResponse():
-            rows, answers, paths = len(reply.files), len(asked.paths), frozenset(asked.paths)
+            rows, answers, paths = len(reply.files), len(asked.paths), frozenset(map(plain, asked.paths))
         case ListDirectoryRequest() as asked, ListDirectoryResponse():
-            below = asked.path.rstrip("/")
+            path = plain(asked.path)
+            below = path.rstrip("/")
             rows = len(reply.entries)
-            paths = frozenset((asked.path, *(f"{below}/{entry.name.text}" for entry in reply.entries)))
+            paths = frozenset((path, *(f"{below}/{entry.name.text}" for entry in reply.entries)))
         case ReadTextRequest() as asked, ReadTextResponse():
-            rows, paths = len(reply.lines), frozenset({asked.path})
+            rows, paths = len(reply.lines), frozenset({plain(asked.path)})
         case _:
             pass
     return Shown(

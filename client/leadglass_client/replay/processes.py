@@ -16,6 +16,7 @@ from leadglass_client.replay.admitting import sight
 from leadglass_client.replay.changes import Anew, Change, Kind, Tally
 from leadglass_client.replay.facts import known_process
 from leadglass_client.replay.gains import Asked, gain
+from leadglass_client.replay.profiles import EITHER, compared
 from leadglass_client.views.policy_words import target_words
 
 if TYPE_CHECKING:
@@ -58,9 +59,12 @@ def processes_anew(
         known = known_process(row)
         _executable(kept, after, known, tally)
         _arguments(kept, after, known, tally)
-        profiles.add(_profile(after, known))
+        now = _profiles(after, known)
+        if kept.arguments and (before is None or before.widened[_ARGV] != after.widened[_ARGV]):
+            _mask(row, _profiles_then(reply, before, known), now, tally)
+        profiles.update(now if len(now) == 1 else ())
     anew.redaction = REDACTION_PROFILE_BALANCED if Profile.BALANCED in profiles else REDACTION_PROFILE_STRICT
-    return Anew((anew,), changes=(*tally.changes(), *_profiles(reply, anew), *_more(request, reply, after, before)))
+    return Anew((anew,), changes=(*tally.changes(), *_more(request, reply, after, before)))
 
 
 class _Family:
@@ -150,21 +154,25 @@ def _count_gain(what: Permission, row: Process, tally: Tally, *, admitted: bool 
         tally.add(Kind.SHOWN if admitted else Kind.MAY_SHOW, what, _named(row), "as far as the kernel shows it")
 
 
-def _profile(after: Permitted, known: KnownProcess) -> Profile:
-    """Gives the profile of a command line: strict, unless the rules that show it ask for another."""
-    asked = sight(after.widened[_ARGV], known).profiles()
-    return Profile.BALANCED if asked == {Profile.BALANCED} else Profile.STRICT
+def _profiles(permitted: Permitted, known: KnownProcess) -> frozenset[Profile]:
+    """Gives the profiles that may mask a command line: strict, unless the rules that show it ask for another."""
+    asked = sight(permitted.widened[_ARGV], known).profiles()
+    return frozenset(one or Profile.STRICT for one in asked) or frozenset({Profile.STRICT})
 
 
-def _profiles(reply: ListProcessesResponse, anew: ListProcessesResponse) -> tuple[Change, ...]:
-    """Tells of a page that is masked by another profile; the reply says the weaker one of its rows."""
-    is_seen = any(row.arguments for row in anew.processes)
-    if reply.redaction == anew.redaction or not is_seen:
-        return ()
-    is_stricter = anew.redaction == REDACTION_PROFILE_STRICT
-    words = "strict instead of balanced" if is_stricter else "balanced instead of strict"
-    note = f"masked by the profile {words}"
-    return (Change(Kind.MASKED if is_stricter else Kind.UNMASKED, _ARGV.value, note=note),)
+def _profiles_then(reply: ListProcessesResponse, before: Permitted | None, known: KnownProcess) -> frozenset[Profile]:
+    """Gives those that it may have been masked by; the reply names the weaker one of all its rows."""
+    if reply.redaction != REDACTION_PROFILE_BALANCED:
+        return frozenset({Profile.STRICT})
+    if len(reply.processes) == 1:
+        return frozenset({Profile.BALANCED})
+    return EITHER if before is None else _profiles(before, known)
+
+
+def _mask(row: Process, was: frozenset[Profile], now: frozenset[Profile], tally: Tally) -> None:
+    change = compared(was, now)
+    if change is not None:
+        tally.add(change[0], _ARGV, _named(row), change[1])
 
 
 def _more(

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """One call; `ended` is None if it was under way when the recording stops, `digest` is what the audit log holds."""
+    """One call; `ended` is None if it was under way when the recording stops, `digest` is what the audit log holds.
+
+    `replied` is what was sent: a reply is recorded first, and is not sent if the disk is too slow for that.
+    """
 
     number: int
     called: Called
@@ -54,6 +57,10 @@ class _Growing:
         self.ended: Ended | None = None
         self.hash = hashlib.sha256()
 
+    def sent(self) -> tuple[Replied, ...]:
+        ended = self.ended
+        return tuple(reply for reply in self.replied if ended is None or reply.number < ended.replies)
+
 
 def read_recording(read: Callable[[int], bytes], data_key: bytes) -> Recording:
     """Reads a whole recording from what `read` gives; raises RecordingError."""
@@ -87,7 +94,7 @@ def read_recording(read: Callable[[int], bytes], data_key: bytes) -> Recording:
     return Recording(
         opened=opened,
         calls=tuple(
-            RecordedCall(number, one.called, tuple(one.replied), one.ended, one.hash.hexdigest())
+            RecordedCall(number, one.called, one.sent(), one.ended, one.hash.hexdigest())
             for number, one in enumerate(growing.values(), start=1)
         ),
         closed=closed,

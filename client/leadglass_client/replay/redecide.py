@@ -19,21 +19,20 @@ from leadglass.v1.inspect_pb2 import (
     StatFilesResponse,
 )
 from leadglass_agent.errors import Reason
-from leadglass_agent.policy.glob import matches_name
-from leadglass_agent.policy.model import Permission
+from leadglass_agent.policy.model import SpiffeId
 from leadglass_client.replay.admitting import sight
 from leadglass_client.replay.budgets import SessionBudget
 from leadglass_client.replay.changes import Anew, Change, Kind
 from leadglass_client.replay.environment import environment_anew
 from leadglass_client.replay.facts import Facts
 from leadglass_client.replay.files import directory_anew, files_anew
-from leadglass_client.replay.gains import Asked, gain
 from leadglass_client.replay.messages import replies_of, request_of
+from leadglass_client.replay.method_needs import require_its_needs
 from leadglass_client.replay.permitted import Permitted, Refused, permitted, standing_then
 from leadglass_client.replay.processes import processes_anew
+from leadglass_client.replay.refusals import Setting, covers, still_refused, within_limits
 from leadglass_client.replay.session_terms import SessionTerms
 from leadglass_client.replay.text import text_anew
-from leadglass_client.views.policy_words import target_words
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -43,9 +42,6 @@ if TYPE_CHECKING:
     from leadglass_client.replay.admitting import KnownProcess
     from leadglass_client.replay.policies import Policies
     from leadglass_client.replay.recording import RecordedCall, Recording
-
-# A no of the policy, which another policy can turn into a yes; what else was refused stays refused.
-_OF_POLICY = frozenset({Reason.POLICY_DENIED, Reason.APPROVAL_NEEDED, Reason.CONDITION_UNMET, Reason.PROCESS_NOT_FOUND})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +57,31 @@ class Redecided:
 def redecide(recording: Recording, policies: Policies) -> tuple[Redecided, ...]:
     """Decides all calls, in their order.
 
-    Raises RecordingError on a reply that is none, and ValueError for a permission that this version does not have.
+    Raises RecordingError on what is no call or reply of its method, and ValueError for a permission that this version
+    does not have.
     """
+    for call in recording.calls:
+        require_its_needs(call)
     replies = {call.number: replies_of(call) for call in recording.calls}
     facts = Facts(replies.items())
     standings = (standing_then(call) for call in recording.calls)
     terms = SessionTerms(recording.opened, policies.after, next(filter(None, standings), None))
     budget = SessionBudget(recording.opened, policies.after)
-    return tuple(
-        _within(budget, _one(call, replies[call.number], recording, policies, facts, terms)) for call in recording.calls
-    )
+    caller, closed = SpiffeId(recording.opened.caller), recording.closed
+    decided: list[Redecided] = []
+    has_narrowed = False
+    for call in recording.calls:
+        setting = Setting(
+            caller=caller,
+            state="" if closed is None else closed.state,
+            after=policies.after,
+            before=policies.before_of(call),
+            has_narrowed=has_narrowed,
+        )
+        one = _within(budget, _one(call, replies[call.number], setting, facts, terms))
+        has_narrowed = has_narrowed or any(not change.kind.is_wider for change in one.anew.changes)
+        decided.append(one)
+    return tuple(decided)
 
 
 def _within(budget: SessionBudget, one: Redecided) -> Redecided:
@@ -82,25 +93,19 @@ def _within(budget: SessionBudget, one: Redecided) -> Redecided:
 
 
 def _one(
-    call: RecordedCall,
-    replies: tuple[Message, ...],
-    recording: Recording,
-    policies: Policies,
-    facts: Facts,
-    terms: SessionTerms,
+    call: RecordedCall, replies: tuple[Message, ...], setting: Setting, facts: Facts, terms: SessionTerms
 ) -> Redecided:
-    caller = recording.opened.caller
     ended = terms.refuses(call)
     if ended is not None:
         return Redecided(call, _refused(call, ended))
-    after = permitted(policies.after, caller, call)
-    if after is None:  # it was refused before the policy was asked, as it would be now
-        return Redecided(call, Anew())
+    after = permitted(setting.after, setting.caller, call)
+    if after is None:  # it was refused before the policy was asked
+        return Redecided(call, Anew(changes=within_limits(call, setting)))
     if isinstance(after, Refused):
         return Redecided(call, _refused(call, after))
-    was = policies.before_of(call)
-    before = after if was is policies.after else None if was is None else permitted(was, caller, call)
-    anew = _view(call, replies, after, before if isinstance(before, Permitted) else None, facts, policies)
+    was = setting.before
+    before = after if was is setting.after else None if was is None else permitted(was, setting.caller, call)
+    anew = _view(call, replies, after, before if isinstance(before, Permitted) else None, facts, setting)
     return Redecided(call, anew, after.rules, after.grants)
 
 
@@ -110,17 +115,17 @@ def _view(
     after: Permitted,
     before: Permitted | None,
     facts: Facts,
-    policies: Policies,
+    setting: Setting,
 ) -> Anew:
     request = request_of(call)
     process = _process(request, replies, facts, call.number)
     if process is not None and sight(after.scope, process).process() is False:
         return _refused(call, Refused(Reason.PROCESS_NOT_FOUND, "the process is outside of what the rules select"))
     if call.refusal:
-        return _still_refused(call, after, before, process)
+        return still_refused(call, request, after, before, process, setting)
     anew = _rows(call.number, request, replies, after, before, process, facts)
     if anew is None:
-        anew = _value(request, policies.after) or Anew(replies)
+        anew = _value(request, setting.after) or Anew(replies)
     if anew.refused is not None:
         return _refused(call, anew.refused)
     if process is not None and sight(after.scope, process).process() is None:
@@ -161,8 +166,7 @@ def _value(request: Message | None, policy: Policy) -> Anew | None:
     """Decides a reveal: break-glass has to cover the variable, whatever the grant says."""
     if not isinstance(request, RevealRequest):
         return None
-    glass = policy.break_glass
-    if glass is None or not any(matches_name(glob, request.name) for glob in glass.names):
+    if not covers(policy, request):
         return Anew(refused=Refused(Reason.REVEAL_REFUSED, "breakGlass does not cover this variable"))
     return None
 
@@ -186,16 +190,3 @@ def _refused(call: RecordedCall, refused: Refused) -> Anew:
         return Anew(refused=refused)
     rows = 0 if call.ended is None else call.ended.rows
     return Anew(refused=refused, changes=(Change(Kind.REFUSED, call.called.permission, rows, (), refused.why),))
-
-
-def _still_refused(
-    call: RecordedCall, after: Permitted, before: Permitted | None, process: KnownProcess | None
-) -> Anew:
-    """Tells of a call that was refused whether the policy of now answers it."""
-    if call.refusal not in _OF_POLICY or (before is not None and before.scope == after.scope):
-        return Anew()
-    if call.refusal == Reason.PROCESS_NOT_FOUND:
-        was = None if before is None else (before.scope,)
-        found = gain(Asked(Permission.PROCESSES_LIST, was, (after.scope,), process), target_words)
-        return Anew(changes=tuple(replace(change, what=call.called.permission) for change in found))
-    return Anew(changes=(Change(Kind.ANSWERED, call.called.permission),))

@@ -44,10 +44,10 @@ class SessionTerms:
 
     def refuses(self, call: RecordedCall) -> Refused | None:
         """Gives the refusal of a call by the limits; None if they permit it, or it did not come as far then."""
-        if self._limits is None or call.refusal in _BEFORE:
-            return None  # without a role the policy itself says no
-        if self._never is not None:
-            return self._never
+        if self._limits is None or self._never is not None:
+            return self._never  # without a role the policy itself says no
+        if call.refusal in _BEFORE:
+            return None
         now = call.called.time_unix_ns
         if now - self._opened_ns >= self._limits.max_minutes * _MINUTE_NS:
             return Refused(Reason.SESSION_ENDED, f"the session is over after {self._limits.max_minutes} minutes")

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from leadglass.v1.common_pb2 import (
+    REDACTION_PROFILE_BALANCED,
     REDACTION_PROFILE_STRICT,
     UNAVAILABLE_REASON_NOT_FOUND,
-    RedactionProfile,
 )
 from leadglass.v1.inspect_pb2 import TEXT_END_UNAVAILABLE, ReadTextRequest, ReadTextResponse
 from leadglass_agent.policy.model import Permission, Profile
+from leadglass_agent.policy.scope import Scope
 from leadglass_agent.views.text import profile_of
 from leadglass_client.replay.admitting import sight
 from leadglass_client.replay.changes import Anew, Change, Kind
 from leadglass_client.replay.facts import raw_text
 from leadglass_client.replay.files import both, missing_gain, path_hidden_by, policy_path
+from leadglass_client.replay.profiles import EITHER, compared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,28 +53,27 @@ def text_anew(
     if admitted is False:
         note = path_hidden_by(shown, requested, canonical)
         return Anew((_no_text(),), changes=(Change(Kind.LOST, _TEXT.value, lines, (), note),))
-    changes = _masked_anew(replies, _profile(shown, canonical))
+    is_same = before is not None and before.scope == after.scope
+    changes = () if is_same else _masked_anew(replies, _profiles(shown, canonical))
     if admitted is None:
         changes = (Change(Kind.MAY_LOSE, _TEXT.value, lines, (request.path,)), *changes)
     return Anew(tuple(replies), changes=changes)
 
 
-def _profile(shown: Sight, canonical: str | None) -> Profile | None:
-    """Gives the profile of a file; None if that depends on what is not known."""
+def _profiles(shown: Sight, canonical: str | None) -> frozenset[Profile]:
+    """Gives the profiles that a file may be masked by."""
     if canonical is None:
-        return None
-    profiles = {profile_of(shown.least, canonical), profile_of(shown.most, canonical)}
-    return profiles.pop() if len(profiles) == 1 else None
+        return EITHER
+    return frozenset(one or profile_of(Scope(), canonical) for one in shown.profiles(canonical))
 
 
-def _masked_anew(replies: Sequence[ReadTextResponse], profile: Profile | None) -> tuple[Change, ...]:
+def _masked_anew(replies: Sequence[ReadTextResponse], now: frozenset[Profile]) -> tuple[Change, ...]:
     lines = sum(len(reply.lines) for reply in replies)
     was = next((reply.redaction for reply in replies if reply.lines), None)
-    if profile is None or was is None or RedactionProfile.Value(f"REDACTION_PROFILE_{profile.name}") == was:
+    if was is None:
         return ()
-    is_stricter = profile is Profile.STRICT
-    note = f"masked by the profile {'strict instead of balanced' if is_stricter else 'balanced instead of strict'}"
-    return (Change(Kind.MASKED if is_stricter else Kind.UNMASKED, _TEXT.value, lines, (), note),)
+    change = compared(frozenset({Profile.BALANCED if was == REDACTION_PROFILE_BALANCED else Profile.STRICT}), now)
+    return () if change is None else (Change(change[0], _TEXT.value, lines, (), change[1]),)
 
 
 def _no_text() -> ReadTextResponse:

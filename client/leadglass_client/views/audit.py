@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.audit.chain import Fault
 from leadglass_client.output.sheet import Cell, Look, Sheet
@@ -11,8 +11,11 @@ from leadglass_client.output.visible import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from leadglass_agent.audit.verdict import Verdict
+    from leadglass_agent.audit.verdict import OtherLog, Verdict
     from leadglass_client.output.records import Record
+
+OF_RECEIPTS: Final = frozenset({Fault.RECEIPT_INVALID, Fault.SIGNER_UNKNOWN})  # these are found in what witnesses gave
+_SECONDS: Final = len("2025-06-15T15:06:45")
 
 
 def verdict_sheet(verdict: Verdict, files: Sequence[str]) -> Sheet:
@@ -40,13 +43,20 @@ def suspects_of(verdict: Verdict) -> str:
     return f"one of records {suspects.first} to {suspects.last}"
 
 
+def other_logs_of(verdict: Verdict) -> str:
+    """Says of how many other logs of the same agent witnesses speak."""
+    logs = verdict.witnessed.other_logs
+    number = "another log" if len(logs) == 1 else f"{len(logs)} other logs"
+    return f"the same agent had {number}, {sum(log.statements for log in logs)} statements"
+
+
 def _heading(verdict: Verdict, files: Sequence[str]) -> Iterator[tuple[str, Cell]]:
     fault, signed, witnessed = verdict.fault, verdict.signed, verdict.witnessed
     if fault is None:
         yield "result", Cell("the log holds", Look.GOOD)
     else:
         yield "result", Cell("does not verify", Look.BAD)
-        is_receipt = fault.fault is Fault.RECEIPT_INVALID
+        is_receipt = fault.fault in OF_RECEIPTS
         where = printable(witnessed.first_invalid or "") if is_receipt else place_of(verdict, files)
         yield "fault", Cell(f"{fault.fault} in {where}", Look.BAD)
         if suspects := suspects_of(verdict):
@@ -66,6 +76,8 @@ def _heading(verdict: Verdict, files: Sequence[str]) -> Iterator[tuple[str, Cell
         checked = "checked with your authority" if signed.authority_checked else "anybody's: check with --authority"
         yield "by", Cell(f"{agents} ({checked})", Look.PLAIN if signed.authority_checked else Look.ODD)
     yield "witnesses", Cell(_witnesses(verdict))
+    for log in witnessed.other_logs:
+        yield "other logs", Cell(_other_log(log, verdict), Look.ODD)
     if verdict.unwitnessed is not None:
         first, last = verdict.unwitnessed
         which = f"record {first} has" if first == last else f"records {first} to {last} have"
@@ -83,6 +95,18 @@ def _signed(verdict: Verdict) -> Cell:
         return Cell(f"by no checkpoint{unsigned}", Look.ODD)
     checkpoints = "1 checkpoint" if signed.checkpoints == 1 else f"{signed.checkpoints} checkpoints"
     return Cell(f"by {checkpoints}, up to record {signed.signed_to}{unsigned}")
+
+
+def _other_log(log: OtherLog, verdict: Verdict) -> str:
+    what = "1 statement" if log.statements == 1 else f"{log.statements} statements"
+    name = f"{printable(log.origin)} of the same agent: {what}"
+    if log.first_time is None or log.last_time is None:
+        return f"{name}, without a time"
+    if log.last_time[:_SECONDS] < (verdict.first_time or "")[:_SECONDS]:
+        why = "before this log began: it was deleted, or moved away"
+    else:
+        why = "while this log was written, if it is a replica's"
+    return f"{name}, {log.first_time} to {log.last_time}, {why}"
 
 
 def _witnesses(verdict: Verdict) -> str:
@@ -131,6 +155,15 @@ def _record(verdict: Verdict, files: Sequence[str]) -> Record:
         "witnesses_of_other_logs": witnessed.of_other_logs,
         "witnesses_invalid": witnessed.invalid,
         "first_invalid": witnessed.first_invalid,
+        "other_logs": [
+            {
+                "origin": log.origin,
+                "statements": log.statements,
+                "first_time": log.first_time,
+                "last_time": log.last_time,
+            }
+            for log in witnessed.other_logs
+        ],
         "intents_unanswered": verdict.intents_unanswered,
         "outcomes_without_intent": verdict.outcomes_without_intent,
         "expected_head_seq": verdict.expected_head_seq,

@@ -10,7 +10,7 @@ from leadglass_client.output.visible import printable, short_digest
 from leadglass_client.replay.words import argument_words, method_words, result_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from leadglass_client.output.records import Record
     from leadglass_client.replay.recording import RecordedCall, Recording
@@ -35,15 +35,16 @@ _COLUMNS: Final = (
 
 def timeline_sheet(recording: Recording) -> Sheet:
     """Makes the sheet of a session."""
-    records = tuple(_record(recording, at) for at in range(len(recording.calls)))
+    timed = tuple(zip(recording.calls, _idle_times(recording), strict=True))
+    records = tuple(_record(recording, call, idle) for call, idle in timed)
     return Sheet(
         document={**session_record(recording), "calls": list(records)},
         records=records,
         fields=_FIELDS,
-        identifiers=tuple(call.called.call_id for call in recording.calls),
+        identifiers=tuple(printable(call.called.call_id) for call in recording.calls),
         heading=session_heading(recording),
         columns=_COLUMNS,
-        rows=tuple(_row(recording, at) for at in range(len(recording.calls))),
+        rows=tuple(_row(recording, call, idle) for call, idle in timed),
     )
 
 
@@ -98,9 +99,7 @@ def call_heading(recording: Recording, calls: Sequence[RecordedCall]) -> tuple[t
     return tuple(lines)
 
 
-def _row(recording: Recording, at: int) -> tuple[Cell, ...]:
-    call = recording.calls[at]
-    idle = _idle(recording, at)
+def _row(recording: Recording, call: RecordedCall, idle: float) -> tuple[Cell, ...]:
     return (
         Cell(str(call.number)),
         Cell(_moment(call.called.time_unix_ns)),
@@ -113,15 +112,14 @@ def _row(recording: Recording, at: int) -> tuple[Cell, ...]:
     )
 
 
-def _record(recording: Recording, at: int) -> Record:
-    call = recording.calls[at]
+def _record(recording: Recording, call: RecordedCall, idle: float) -> Record:
     ended = call.ended
     return {
         "call": call.number,
         "call_id": printable(call.called.call_id),
         "time": _moment(call.called.time_unix_ns),
         "offset_seconds": (call.called.time_unix_ns - recording.opened.time_unix_ns) / _SECOND,
-        "idle_seconds": _idle(recording, at),
+        "idle_seconds": idle,
         "duration_seconds": None if ended is None else ended.duration_us / _MICROSECONDS,
         "method": printable(call.called.method),
         "arguments": argument_words(call),
@@ -136,11 +134,13 @@ def _record(recording: Recording, at: int) -> Record:
     }
 
 
-def _idle(recording: Recording, at: int) -> float:
-    """Gives the seconds since the last of the calls before had ended; 0 while one was under way."""
-    before = recording.calls[:at]
-    ends = [recording.opened.time_unix_ns, *(one.ended.time_unix_ns for one in before if one.ended is not None)]
-    return max(0, recording.calls[at].called.time_unix_ns - max(ends)) / _SECOND
+def _idle_times(recording: Recording) -> Iterator[float]:
+    """Gives for each call the seconds since the last of the calls before had ended; 0 while one was under way."""
+    last = recording.opened.time_unix_ns
+    for call in recording.calls:
+        yield max(0, call.called.time_unix_ns - last) / _SECOND
+        if call.ended is not None:
+            last = max(last, call.ended.time_unix_ns)
 
 
 def _took(microseconds: int) -> str:
