@@ -63,28 +63,37 @@ def random_life(chance: Random, *, agent: Link | None = None, steps: int = 40, o
         signer = LogSigner(name, key)
         signers[signer.verifier_key] = signer
 
+    def begin_again() -> None:
+        if chance.random() < 0.3:
+            writer.rotate(at_start=True)
+        start()
+
     if chance.random() < 0.1:  # what a crash before the first start left behind
         writer.add(Event(kind=EventKind.TAIL_REPAIRED, facts=(("bytes", 11), ("pieces", 1))))
     start()
     for _ in range(chance.randint(3, steps)):
         drawn = chance.random()
-        if drawn < 0.55:
-            writer.call(INTENT, OUTCOME)
-        elif drawn < 0.7:
-            writer.call(
-                Event(kind=EventKind.REFUSED, call_id=chance.randbytes(4).hex(), detail="n" * chance.randint(0, 90))
-            )
-        elif drawn < 0.75:
-            facts = (("cause", "ENOSPC"), ("expected_seq", writer.head.seq), ("expected_hash", writer.head.digest))
-            writer.add(Event(kind=EventKind.AUDIT_RECOVERED, facts=facts))
-        elif drawn < 0.8:
-            writer.add(Event(kind=EventKind.FIRST_SEEN, caller=AGENT, facts=(("times", chance.randint(0, 9)),)))
-        elif drawn < 0.9:
-            writer.checkpoint()
-        elif drawn < 0.96:
-            writer.rotate()
+        if drawn < 0.96:
+            _happen(writer, drawn, chance)
         else:
-            if chance.random() < 0.3:
-                writer.rotate(at_start=True)
-            start()
+            begin_again()
     return Life(writer, signers)
+
+
+def _happen(writer: LogWriter, drawn: float, chance: Random) -> None:
+    """Adds what happens between two starts."""
+    if drawn < 0.55:
+        writer.call(INTENT, OUTCOME)
+    elif drawn < 0.7:
+        writer.call(
+            Event(kind=EventKind.REFUSED, call_id=chance.randbytes(4).hex(), detail="n" * chance.randint(0, 90))
+        )
+    elif drawn < 0.75:
+        facts = (("cause", "ENOSPC"), ("expected_seq", writer.head.seq), ("expected_hash", writer.head.digest))
+        writer.add(Event(kind=EventKind.AUDIT_RECOVERED, facts=facts))
+    elif drawn < 0.8:
+        writer.add(Event(kind=EventKind.FIRST_SEEN, caller=AGENT, facts=(("times", chance.randint(0, 9)),)))
+    elif drawn < 0.9:
+        writer.checkpoint()
+    else:
+        writer.rotate()

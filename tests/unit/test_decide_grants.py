@@ -21,6 +21,8 @@ RULES = """
     - {id: tree, effect: permit, permissions: [processes.list, processes.executable, processes.argv]}
     - {id: env, effect: permit, permissions: [env.presence, env.names], names: [DB_*, LANG]}
     - {id: files, effect: permit, permissions: [files.metadata, files.list, text.redacted], paths: [/app/**]}
+    - {id: log, effect: permit, permissions: [audit.checkpoint, audit.read]}
+    - {id: tapes, effect: permit, permissions: [recordings.list, recordings.read, recordings.hold, recordings.shred]}
 """
 REVEAL = "- {id: reveal, effect: permit, permissions: [env.reveal], names: [DB_*]}"
 GLASS = "breakGlass: {names: [DB_*], approvals: 2, approvers: [lead], maxMinutes: 5, perMonth: 1, reviewOwed: false}"

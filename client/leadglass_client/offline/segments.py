@@ -66,7 +66,7 @@ def _in_folder(folder: str) -> tuple[str, ...]:
 def _place_of(name: str) -> tuple[int, str]:
     """Looks which record a file begins with: its first line says so, else its name, else it is taken as the newest."""
     try:
-        if stat.S_ISREG(0) and not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - a name as typed
+        if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - a name as typed
             return sys.maxsize, ""  # a pipe would lose what is looked at
         with open(name, "rb") as stream:  # noqa: PTH123 - a name as typed
             line = stream.readline(_LOOKED_AT)
