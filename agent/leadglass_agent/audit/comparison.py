@@ -78,7 +78,7 @@ class Comparison:
         if is_cut:
             return Fault.TAIL_CUT, after
         if self._all.logs and self._seen is None:
-            return Fault.WITNESS_MISMATCH, Suspects(1, max(1, last))
+            return Fault.WITNESS_MISMATCH, Suspects(1, last + 1)
         if self._unnamed is not None:
             return Fault.SIGNER_UNKNOWN, self._unnamed
         return (Fault.RECEIPT_INVALID, None) if self._all.invalid else None

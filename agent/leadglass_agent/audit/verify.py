@@ -179,8 +179,9 @@ class _Reading:
         since = self._vouched_to() + 1
         fault = follows(self._head, read)
         if fault is Fault.SEQ_GAP:
-            # A beginning for which nobody stands may itself be what is wrong.
-            return fault, Suspects(self._head.seq + 1 if self._is_vouched() else 1, self._head.seq + 1)
+            # A beginning for which nobody stands, or which nothing explains, may itself be what is wrong.
+            is_sound = self._is_vouched() and self._absences.is_explained(self._vouched_to())
+            return fault, Suspects(self._head.seq + 1 if is_sound else 1, self._head.seq + 1)
         fault = fault or self._signatures.note(read, text, self._tree)
         if fault is not None:
             return fault, Suspects(min(since, read.seq), read.seq)
