@@ -86,7 +86,7 @@ def verify(log: bytes, witnesses: list[str], authority: x509.Certificate | None)
             r = json.loads(line)
             body = json.dumps({k: v for k, v in r.items() if k != "hash"}, sort_keys=True, separators=(",", ":"))
             assert _sha(b"leadglass.dev/audit/record/v1\n", body.encode()).hex() == r["hash"]
-            assert line[:20_480] == json.dumps(r, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+            assert line[:24_576] == json.dumps(r, sort_keys=True, separators=(",", ":")).encode() + b"\n"
             assert re.fullmatch(_TEXTS, f"{r['time']} {r['kind']} {r['prev']} {r['boot_ns']} {r['seq']} {r['v']}")
             if number == 1 < r["seq"] and "frontier" in r:
                 seq, prev, border = r["seq"] - 1, r["prev"], [bytes.fromhex(one) for one in r["frontier"]]
