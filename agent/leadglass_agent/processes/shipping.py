@@ -26,7 +26,7 @@ _LOOK_SECONDS: Final = 0.25
 _PAUSE_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 3.0
 _MAX_RECORDS: Final = 256
-_MAX_BATCH: Final = 512 * 1024  # a record has at most 20 KiB; receivers commonly take 4 MiB
+_MAX_BATCH: Final = 512 * 1024  # a record has at most 24 KiB; receivers commonly take 4 MiB
 
 
 class ShippedLog(Protocol):

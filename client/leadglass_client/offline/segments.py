@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 STANDARD_INPUT: Final = "-"
 _CLOSED: Final = re.compile(r"(?P<log>.+)\.(?P<first>[0-9]{12,19})")
 _SEQ: Final = re.compile(rb',"seq":([0-9]{1,19}),')
-_LOOKED_AT: Final = 20_480  # a record and its newline
+_LOOKED_AT: Final = 24_576  # a record and its newline
 _MAX_FILES: Final = 100_000
 
 
