@@ -336,6 +336,7 @@ def test_a_disk_without_room_for_thinning_loses_no_receipt_that_was_taken(
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_thinned_out_grows_as_far_as_it_is_read_and_then_takes_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

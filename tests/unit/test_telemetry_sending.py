@@ -221,12 +221,13 @@ def _peer(answer: bytes, *, drips: bool) -> Iterator[int]:
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"])
 def test_a_yes_that_breaks_off_is_none(answer: bytes) -> None:
     with _peer(answer, drips=False) as port:
-        assert _fault(Sender(f"http://127.0.0.1:{port}", "", "")) is SendFault.BROKEN
+        # A peer that hangs up before it has read the whole request resets the connection: then nothing came at all.
+        assert _fault(Sender(f"http://127.0.0.1:{port}", "", "")) in {SendFault.BROKEN, SendFault.UNREACHABLE}
 
 
 def test_a_chunk_of_negative_size_is_no_yes() -> None:
     with _peer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc", drips=False) as port:
-        assert _fault(Sender(f"http://127.0.0.1:{port}", "", "")) is SendFault.BROKEN
+        assert _fault(Sender(f"http://127.0.0.1:{port}", "", "")) in {SendFault.BROKEN, SendFault.UNREACHABLE}
 
 
 @given(st.text("ab-.:[]", max_size=70))
