@@ -191,7 +191,14 @@ def test_a_path_holds_while_all_of_it_is_valid() -> None:
     chain = (leaf(middle), middle)
     start = middle.certificate.not_valid_before_utc.timestamp()
     end = middle.certificate.not_valid_after_utc.timestamp()
-    moments = [(start - 1, False), (start, True), ((start + end) / 2, True), (end - 1, True), (end, False), (end + 1, False)]
+    moments = [
+        (start - 1, False),
+        (start, True),
+        ((start + end) / 2, True),
+        (end - 1, True),
+        (end, False),
+        (end + 1, False),
+    ]
     trust = Trust(_ROOT.pem)
     pem = b"".join(link.pem for link in chain)
     for _ in range(2):  # the second time from memory
