@@ -16,6 +16,7 @@ import msgspec
 from leadglass_agent.access.accounts import Spent
 from leadglass_agent.access.halt_reviews import HaltOwed, HaltReviewed
 from leadglass_agent.access.reveals import Begun, Closed, Undone, UsedGrants
+from leadglass_agent.audit.file import sync_names
 from leadglass_agent.errors import AuditUnavailable
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Journal:
         os.close(self._fd)
         self._fd, self._size = fd, size
         self._needs_all = True  # until the new name is durable, too
-        _sync_directory(self._path)
+        sync_names(self._path)
 
     def _check_untouched(self) -> None:
         if not _is_in_place(self._path, self._fd):
@@ -218,7 +219,7 @@ def _open(path: Path) -> tuple[int, bool]:
     try:
         os.fchmod(fd, 0o600)  # whatever the umask is
         os.fsync(fd)
-        _sync_directory(path)
+        sync_names(path)
     except BaseException:
         os.close(fd)
         raise
@@ -248,15 +249,6 @@ def _is_in_place(path: Path, fd: int) -> bool:
     except FileNotFoundError:
         return False
     return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)
-
-
-def _sync_directory(path: Path) -> None:
-    """Makes the file's name durable: else it may be gone after a power cut, entries and all."""
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _write_all(fd: int, line: bytes, size: int) -> None:

@@ -101,16 +101,21 @@ def is_in_place(file: LogFile) -> bool:
     return (found.st_dev, found.st_ino) == (file.device, file.inode)
 
 
+def sync_names(path: Path) -> None:
+    """Makes what was renamed, made or removed beside `path` durable: else it may be gone or back after a power cut."""
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
 def _create(path: Path) -> int:
     fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.fchmod(fd, 0o600)  # whatever the umask is
         os.fsync(fd)
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)  # else the file's name may be gone after a power cut, records and all
-        finally:
-            os.close(directory)
+        sync_names(path)  # else the file's name may be gone after a power cut, records and all
     except BaseException:
         os.close(fd)
         raise

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from leadglass_agent.audit.batch import anchored, certified, compose, segment_started
 from leadglass_agent.audit.checkpoint import LogSigner
 from leadglass_agent.audit.coverage import Coverage
-from leadglass_agent.audit.file import AuditLogRefused, is_in_place
+from leadglass_agent.audit.file import AuditLogRefused, is_in_place, sync_names
 from leadglass_agent.audit.opening import next_file, open_log
 from leadglass_agent.audit.record import RECORD_BYTES, Event, EventKind
 from leadglass_agent.audit.recovery import Broken, Repairs, Writing, name_kept, name_taken, recovered
@@ -27,7 +27,6 @@ from leadglass_agent.audit.segments import (
     closed_segments,
     read_records,
     segment_path,
-    sync_names,
 )
 from leadglass_agent.clock import Instant
 from leadglass_agent.errors import AuditUnavailable, Severity

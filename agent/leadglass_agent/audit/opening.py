@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from leadglass_agent.audit.file import open_file, read_tail
+from leadglass_agent.audit.file import open_file, read_tail, sync_names
 from leadglass_agent.audit.node_store import NodeStore
 from leadglass_agent.audit.recovery import Writing
 from leadglass_agent.audit.resume import find_end, resume_tree
-from leadglass_agent.audit.segments import first_seq_in, sync_names
+from leadglass_agent.audit.segments import first_seq_in
 from leadglass_agent.audit.stored_tree import StoredTree, nodes_path
 
 if TYPE_CHECKING:

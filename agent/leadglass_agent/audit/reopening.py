@@ -9,10 +9,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.audit.chain import Fault, follows, read_line
-from leadglass_agent.audit.file import open_file, read_tail
+from leadglass_agent.audit.file import open_file, read_tail, sync_names
 from leadglass_agent.audit.recovery import Writing, left_of_attempt, next_head
 from leadglass_agent.audit.resume import find_end
-from leadglass_agent.audit.segments import closed_segments, first_seq_in, read_records, sync_names
+from leadglass_agent.audit.segments import closed_segments, first_seq_in, read_records
 from leadglass_agent.audit.tree import leaf_hash
 
 if TYPE_CHECKING:

@@ -64,15 +64,6 @@ def close_segment(file: LogFile, first_seq: int) -> None:
     file.path.rename(target)
 
 
-def sync_names(path: Path) -> None:
-    """Makes what was renamed, made or removed beside `path` durable."""
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
 def seq_of(line: bytes) -> int | None:
     """Finds the number in a record's canonical text without parsing it; None if there is none.
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.audit.chain import GENESIS, MAX_SEQ, Head
+from leadglass_agent.audit.file import sync_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,8 +60,4 @@ def write_cursor(path: Path, shipped: Head) -> None:
     finally:
         os.close(descriptor)
     fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_names(path)

@@ -36,11 +36,6 @@ class Screen:
         """The reason of the refusal that ended it, if one did: then nothing was printed."""
         return self.calls[-1].refusal
 
-    @property
-    def is_withheld(self) -> bool:
-        """Says whether a reply is not in the recording, because it held what is shown once."""
-        return any(reply.withheld for call in self.calls for reply in call.replied)
-
 
 def screens_of(recording: Recording) -> tuple[Screen, ...]:
     """Gives all calls in their order; raises RecordingError on a reply that is no message of its method."""
