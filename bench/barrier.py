@@ -20,6 +20,7 @@ _ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(_ROOT / "tests" / "support"))  # the corpora and a pod on disk
 
 from corpora import logs  # noqa: E402
+from gathering import gather_here  # noqa: E402
 from generated_texts import generate  # noqa: E402
 from leadglass_agent.api import known_values  # noqa: E402
 from leadglass_agent.barrier import sieve  # noqa: E402
@@ -29,6 +30,8 @@ from leadglass_agent.barrier.forms import pieces  # noqa: E402
 from leadglass_agent.processes.messages import AgentRequest  # noqa: E402
 from leadglass_agent.processes.reader import Reader  # noqa: E402
 from leadglass_agent.processes.reader_client import ReaderClient  # noqa: E402
+from leadglass_agent.processes.spawning import Spawner  # noqa: E402
+from leadglass_agent.sandbox.posture import Role, Standing  # noqa: E402
 from leadglass_agent.views.procfs import open_proc  # noqa: E402
 from no_redaction import no_redactors  # noqa: E402
 from result_file import Result, Unit, write_results  # noqa: E402
@@ -88,7 +91,7 @@ def _searches(folder: Path) -> Iterator[Result]:
     replies = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
     for values in (200, 1_500, 10_000):
         proc = open_proc(_pod(folder / f"pod-{values}", 20, values))
-        barrier = Barrier(proc)
+        barrier = Barrier(proc, gather_here)
         barrier.held(b"", 0, time.monotonic_ns() + _FAR_NS)
         seconds = _median(partial(_held_in, barrier, replies))
         peers = {"memcpy": _rate(text, _median(lambda: bytearray(text)))}
@@ -110,7 +113,7 @@ def _searches(folder: Path) -> Iterator[Result]:
 def _indexing(folder: Path) -> Iterator[Result]:
     for processes in (100, 1_000):
         proc = open_proc(_pod(folder / f"many-{processes}", processes, processes))
-        barrier = Barrier(proc)
+        barrier = Barrier(proc, gather_here)
         begin = time.perf_counter()
         barrier.held(b"", 0, time.monotonic_ns() + _FAR_NS)
         first = time.perf_counter() - begin
@@ -133,12 +136,12 @@ def _memory() -> Result:
 async def _calls() -> list[Result]:
     """Measures the round trip from the front to the reader, beside the cheapest question that there is."""
     ours, theirs = socket.socketpair()
-    stop, stopper = socket.socketpair()
+    orders, _supervisor = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     reader = os.fork()
     if reader == 0:
         ours.close()
-        stopper.close()
-        Reader(theirs, stop, open_proc(), no_redactors()).run()
+        standing = Standing(Role.READER, one_way_glass=False)
+        Reader(theirs, Spawner(orders), open_proc(), no_redactors(), standing).run()
         os._exit(0)
     theirs.close()
     client = await ReaderClient.connect(ours)
@@ -149,11 +152,11 @@ async def _calls() -> list[Result]:
         begin = time.perf_counter()
         await known_values.check(client, reply, b"", os.getpid(), 5.0)
         middle = time.perf_counter()
-        await client.ask(AgentRequest, 5.0)
+        await client.ask(partial(AgentRequest, attempt=False), 5.0)
         costs["check"].append(middle - begin)
         costs["sign of life"].append(time.perf_counter() - middle)
     listening.cancel()
-    stopper.sendall(b"x")
+    await asyncio.gather(listening, return_exceptions=True)
     await asyncio.to_thread(os.waitpid, reader, 0)
     peers = {"AgentRequest, which reads /proc/self alone": statistics.median(costs["sign of life"]) * 1e6}
     name = f"what a call of {len(reply)} bytes costs more, from front to reader and back"

@@ -15,7 +15,7 @@ from load import Lane
 from running_agent import RunningAgent, running_agent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 CALLERS: Final = 64
 SLEEP: Final = shutil.which("sleep") or "/bin/sleep"
@@ -77,10 +77,12 @@ def bench_app(folder: Path) -> Iterator[App]:
 
 
 @contextmanager
-def bench_agent(folder: Path, audit_folder: Path | None = None) -> Iterator[RunningAgent]:
-    """Runs an agent for a with-block."""
+def bench_agent(
+    folder: Path, audit_folder: Path | None = None, *, rewrite: Callable[[str], str] = str
+) -> Iterator[RunningAgent]:
+    """Runs an agent for a with-block; `rewrite` may change its configuration."""
     folder.mkdir(exist_ok=True)
-    with running_agent(folder, POLICY, audit_folder=audit_folder) as agent:
+    with running_agent(folder, POLICY, audit_folder=audit_folder, rewrite=rewrite) as agent:
         yield agent
 
 

@@ -1,6 +1,6 @@
 """Measures what an agent takes: memory and processor time idle, memory under load and attack, its start.
 
-bench/footprint.py [--quick] [--enforce] [--out DIR]; as root, since only root may read the memory of an agent.
+bench/footprint.py [--quick] [--soak MINUTES] [--enforce] [--out DIR]; as root, who alone may read an agent's memory.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from measured_process import MeasuredProcess
 from printed_rows import line, machine
 from result_file import Result, Unit, write_results
 from running_agent import RunningAgent, prepare, start, wait_until_listening
+from soak import soak
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,9 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="shorter: idle for ten seconds, one attack of a second each"
     )
+    parser.add_argument(
+        "--soak", type=float, metavar="MINUTES", help="instead: calls for so long while everything comes and goes"
+    )
     parser.add_argument("--enforce", action="store_true", help="exit 1 if a limit is not held")
     parser.add_argument("--out", type=Path, default=_RESULTS, metavar="DIR", help="folder of the JSON")
     parser.add_argument("--logs", help=argparse.SUPPRESS)  # of bench/redaction.py: `make bench` gives all the same
@@ -59,10 +63,11 @@ def main() -> int:
         print("footprint: only root may read how much memory an agent takes; nothing was measured", file=sys.stderr)
         return 0
     results: list[Result] = []
-    for result in _measure(quick=options.quick):
+    measured = _measure(quick=options.quick) if options.soak is None else _soaked(options.soak)
+    for result in measured:
         results.append(result)
         print(line(result), flush=True)
-    write_results(results, options.out / "footprint.json")
+    write_results(results, options.out / ("footprint.json" if options.soak is None else "soak.json"))
     broken = [result.name for result in results if result.holds is False]
     print(f"\n{machine()}\nlimits not held: {', '.join(broken)}" if broken else f"\n{machine()}\nevery limit is held")
     return 1 if broken and options.enforce else 0
@@ -84,6 +89,11 @@ def _measure(*, quick: bool) -> Iterator[Result]:
         large = folder / "large.log"
         large.write_bytes(app.log.read_bytes() * _LARGER)
         yield from _attacked(agent, replace(app, log=large), 2.0 if quick else 10.0)
+
+
+def _soaked(minutes: float) -> Iterator[Result]:
+    with tempfile.TemporaryDirectory() as folder, bench_app(Path(folder)) as app:
+        yield from soak(Path(folder) / "agent", app, minutes)
 
 
 def _first_answer(folder: Path) -> float:

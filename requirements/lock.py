@@ -14,6 +14,7 @@ _UV = Path(sysconfig.get_path("scripts")) / "uv"
 _FILES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("client.txt", ("pyproject.toml",)),
     ("agent.txt", ("pyproject.toml", "--extra", "agent")),
+    ("image.txt", ("pyproject.toml", "--extra", "agent", "--extra", "otlp", "--extra", "prometheus")),
     ("dev.txt", ("pyproject.toml", "--extra", "agent", "--group", "dev")),
     ("build.txt", ("requirements/build.in",)),
     ("bench.txt", ("--group", "bench")),

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from leadglass_agent.policy.model import Tier
+from leadglass_agent.sandbox.posture import SandboxLevel
 from leadglass_agent.strict_yaml import Document, load_document
 from leadglass_agent.telemetry.endpoint import EndpointError, parse_endpoint
 
@@ -113,7 +114,23 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     deny_list: str = ""
     # Directories below each target's root whose files are secrets, beside the usual ones and the kubelet's own.
     secret_mounts: tuple[str, ...] = ()
+    # How far the kernel must confine every process of the agent; not given, the tier says it (`sandbox_floor`).
+    require_sandbox: Literal["full", "seccomp", "none"] | None = None
+    # Whether the app must never have been able to look into the agent; not given, the tier says it (`glass_required`).
+    require_one_way_glass: bool | None = None
     unsafe_run_as_root: bool = False
+
+    @property
+    def sandbox_floor(self) -> SandboxLevel:
+        """The level below which the agent does not start: all of it in production, none elsewhere."""
+        if self.require_sandbox is None:
+            return SandboxLevel.FULL if self.tier is Tier.PROD else SandboxLevel.NONE
+        return SandboxLevel(self.require_sandbox.upper())
+
+    @property
+    def glass_required(self) -> bool:
+        """Whether the agent starts only where its interpreter is execute-only: in production, if nothing is said."""
+        return self.tier is Tier.PROD if self.require_one_way_glass is None else self.require_one_way_glass
 
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

@@ -28,6 +28,7 @@ from leadglass_client.commands.review import review
 from leadglass_client.commands.self_report import self_report
 from leadglass_client.commands.session import session
 from leadglass_client.commands.text import cat, grep, tail
+from leadglass_client.commands.why import why
 from leadglass_client.errors import ExitCode, Failure, OutputLostError, ReaderGoneError
 from leadglass_client.options import with_global_options
 from leadglass_client.output.visible import printable
@@ -57,7 +58,7 @@ def cli() -> None:
     """
 
 
-_READING = (ps, env, ls, stat, cat, tail, grep, self_report)
+_READING = (ps, env, ls, stat, why, cat, tail, grep, self_report)
 _ACCESS = (session, request, approve, grant, reveal, review, recording)
 _OFFLINE = (policy, audit, replay, redact, context, ca, completion)
 for _command in (*_READING, *_ACCESS, *_OFFLINE):

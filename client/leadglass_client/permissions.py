@@ -10,6 +10,7 @@ GRANTABLE = (
     "env.names",
     "files.metadata",
     "files.list",
+    "files.access",
     "text.redacted",
 )
 REVEAL = "env.reveal"

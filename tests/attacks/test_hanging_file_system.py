@@ -13,7 +13,8 @@ import pytest
 
 import faulty_fs
 from leadglass.v1 import common_pb2, inspect_pb2
-from running_agent import RunningAgent, running_agent
+from looking import held
+from running_agent import running_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +25,6 @@ pytestmark = [
 ]
 
 _TIMED_OUT = common_pb2.UNAVAILABLE_REASON_TIMED_OUT
-
-
-def _workers(agent: RunningAgent) -> list[str]:
-    pid = agent.process.pid
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[1:]
 
 
 def _within_seconds(seconds: int, holds: Callable[[], bool]) -> bool:
@@ -51,6 +47,7 @@ def test_paths_on_it_answer_timed_out_while_other_views_and_paths_go_on(tmp_path
     ):
         caller = agent.caller()
         target = common_pb2.ProcessRef(pid=app.pid)
+        others = held(agent.process.pid).processes
         sound = inspect_pb2.StatFilesRequest(process=target, paths=["/etc/passwd"])
         assert caller.call(caller.inspect.StatFiles, sound).files[0].size_bytes > 0
 
@@ -71,12 +68,12 @@ def test_paths_on_it_answer_timed_out_while_other_views_and_paths_go_on(tmp_path
         (message,) = caller.inspect.ReadText(text, timeout=10, metadata=metadata)
         assert (message.end, message.unavailable) == (inspect_pb2.TEXT_END_UNAVAILABLE, _TIMED_OUT)
         listing = inspect_pb2.ListDirectoryRequest(process=target, path=str(hung))
-        for _ in range(2):
+        for _ in range(3):
             assert caller.call(caller.inspect.ListDirectory, listing).unavailable == _TIMED_OUT
 
-        # Four workers of this root are held by the kernel now; a fifth is not spent on it.
+        # Five workers of this root are held by the kernel now; another is not spent on it.
         assert caller.call(caller.inspect.StatFiles, sound).files[0].unavailable == _TIMED_OUT
-        assert len(_workers(agent)) == 4
+        assert held(agent.process.pid).processes == others + 5
         environment = inspect_pb2.ListEnvironmentRequest(process=target, names=["PATH"])
         assert caller.call(caller.inspect.ListEnvironment, environment).variables[0].name.text == "PATH"
 

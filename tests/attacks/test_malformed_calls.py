@@ -49,11 +49,13 @@ _RULES = {
     Permission.ENV_NAMES: 'names: ["*"]',
     Permission.FILES_METADATA: 'paths: ["/**"]',
     Permission.FILES_LIST: 'paths: ["/**"]',
+    Permission.FILES_ACCESS: 'paths: ["/**"]',
     Permission.TEXT_REDACTED: 'paths: ["/**"]',
     Permission.ENV_REVEAL: 'names: ["*"]',
 }
 _LISTING = inspect_pb2.ListProcessesRequest
 _REF = common_pb2.ProcessRef(pid=1)
+_READING = inspect_pb2.ACCESS_OPERATION_READ
 # A request within its bounds for every RPC; a session id that is nobody's where one is asked for.
 _REQUESTS: dict[str, Message] = {
     "/leadglass.v1.InspectService/ListProcesses": _LISTING(page_size=1),
@@ -61,6 +63,9 @@ _REQUESTS: dict[str, Message] = {
     "/leadglass.v1.InspectService/StatFiles": inspect_pb2.StatFilesRequest(process=_REF, paths=["/"]),
     "/leadglass.v1.InspectService/ListDirectory": inspect_pb2.ListDirectoryRequest(process=_REF, path="/"),
     "/leadglass.v1.InspectService/ReadText": inspect_pb2.ReadTextRequest(process=_REF, path="/"),
+    "/leadglass.v1.InspectService/ExplainAccess": inspect_pb2.ExplainAccessRequest(
+        process=_REF, path="/", operation=_READING
+    ),
     "/leadglass.v1.AccessService/OpenSession": access_pb2.OpenSessionRequest(reason=REASON, ticket=TICKET),
     "/leadglass.v1.AccessService/GetSession": access_pb2.GetSessionRequest(session_id="x"),
     "/leadglass.v1.AccessService/CloseSession": access_pb2.CloseSessionRequest(session_id="x"),
@@ -293,9 +298,13 @@ _OUT_OF_BOUNDS: tuple[tuple[str, Message], ...] = (
             ("StatFiles", inspect_pb2.StatFilesRequest(process=ref, paths=["/"])),
             ("ListDirectory", inspect_pb2.ListDirectoryRequest(process=ref, path="/")),
             ("ReadText", inspect_pb2.ReadTextRequest(process=ref, path="/")),
+            ("ExplainAccess", inspect_pb2.ExplainAccessRequest(process=ref, path="/", operation=_READING)),
         )
     ),
     ("ReadText", inspect_pb2.ReadTextRequest(process=_REF, path="")),
+    ("ExplainAccess", inspect_pb2.ExplainAccessRequest(process=_REF, path="", operation=_READING)),
+    ("ExplainAccess", inspect_pb2.ExplainAccessRequest(process=_REF, path="/a\0b", operation=_READING)),
+    ("ExplainAccess", inspect_pb2.ExplainAccessRequest(process=_REF, path="/")),
     ("ReadText", inspect_pb2.ReadTextRequest(process=_REF, path="/" + "x" * 4_096)),
     ("ListEnvironment", inspect_pb2.ListEnvironmentRequest()),
     ("ListEnvironment", inspect_pb2.ListEnvironmentRequest(process=_REF, names=["A"] * 201)),
@@ -429,6 +438,12 @@ _any_request = st.one_of(
         st.builds(inspect_pb2.StatFilesRequest, process=_ref, paths=st.lists(_text, max_size=4)),
     ),
     st.tuples(st.just("ListDirectory"), st.builds(inspect_pb2.ListDirectoryRequest, process=_ref, path=_text)),
+    st.tuples(
+        st.just("ExplainAccess"),
+        st.builds(
+            inspect_pb2.ExplainAccessRequest, process=_ref, path=_text, operation=st.integers(min_value=0, max_value=8)
+        ),
+    ),
 )
 
 

@@ -101,13 +101,14 @@ def test_the_front_never_holds_a_value_of_the_app(agent: RunningAgent, tmp_path:
         assert found, "the search does not find what the front does hold"
 
 
-@pytest.mark.parametrize("victim", ["front", "reader"])
+@pytest.mark.parametrize("victim", ["front", "reader", "supervisor"])
 def test_the_agent_ends_as_a_whole_when_a_part_is_killed(agent: RunningAgent, victim: str) -> None:
     caller = agent.caller()
     _stat(caller, os.getpid())
-    pids = (agent.reader_pid, agent.front_pid, *agent.worker_pids())
-    assert len(pids) == 3
-    os.kill(agent.front_pid if victim == "front" else agent.reader_pid, signal.SIGKILL)
+    pids = (agent.supervisor_pid, agent.reader_pid, agent.front_pid, *agent.worker_pids())
+    assert len(pids) == 4
+    parts = {"front": agent.front_pid, "reader": agent.reader_pid, "supervisor": agent.supervisor_pid}
+    os.kill(parts[victim], signal.SIGKILL)
     assert agent.process.wait(timeout=_SECONDS) != 0
     if victim == "front":
         assert "the front ended by itself (signal 9)" in agent.errors.read_text()
@@ -117,20 +118,29 @@ def test_the_agent_ends_as_a_whole_when_a_part_is_killed(agent: RunningAgent, vi
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-def test_the_front_s_record_says_that_the_reader_was_lost(agent: RunningAgent) -> None:
-    front = agent.front_pid
+def test_the_front_s_record_says_that_somebody_killed_the_reader(agent: RunningAgent) -> None:
     os.kill(agent.reader_pid, signal.SIGKILL)
+    assert agent.process.wait(timeout=_SECONDS) == 1
+    done, last = agent.records()[-2:]
+    assert (done["kind"], done["facts"]) == ("INTERFERENCE", {"cause": "KILLED", "role": "READER", "by_pid": 0})
+    assert (last["kind"], last["facts"]) == ("AGENT_STOPPED", {"cause": "INTERFERENCE"})
+
+
+def test_the_front_s_record_says_that_the_supervisor_was_lost(agent: RunningAgent) -> None:
+    front = agent.front_pid
+    os.kill(agent.supervisor_pid, signal.SIGKILL)
     agent.process.wait(timeout=_SECONDS)
     _wait_until_gone(front)
     last = agent.records()[-1]
-    assert (last["kind"], last["facts"]) == ("AGENT_STOPPED", {"cause": "READER_LOST"})
+    assert last["kind"] == "AGENT_STOPPED"
+    assert last["facts"]["cause"] in {"SUPERVISOR_LOST", "READER_LOST"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_a_signal_to_stop_ends_everything_in_order(agent: RunningAgent, number: signal.Signals) -> None:
     caller = agent.caller()
     _stat(caller, os.getpid())
-    pids = (agent.reader_pid, agent.front_pid, *agent.worker_pids())
+    pids = (agent.supervisor_pid, agent.reader_pid, agent.front_pid, *agent.worker_pids())
     agent.process.send_signal(number)
     assert agent.process.wait(timeout=_SECONDS) == 0
     _wait_until_gone(*pids)

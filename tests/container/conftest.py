@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from container_images import SEALED, agent_image, base_image
+from container_images import SEALED, agent_image, base_image, builder_image
 from containers import Engine, engine, why_not
 from planted_shop import command_with_secrets
 from pods import APP_ID, OTHER_ID, Pod, Street, start_pod
@@ -28,10 +28,21 @@ def podman() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def pod(podman: Engine, tmp_path_factory: pytest.TempPathFactory) -> Pod:
+def image(podman: Engine) -> str:
+    """The sidecar's image, on nothing."""
+    return agent_image(podman, builder_image(podman))
+
+
+@pytest.fixture(scope="session")
+def pod_base(podman: Engine) -> str:
+    """The image of the apps, with an ordinary Python in it."""
+    return base_image(podman)
+
+
+@pytest.fixture(scope="session")
+def pod(podman: Engine, image: str, pod_base: str, tmp_path_factory: pytest.TempPathFactory) -> Pod:
     """A pod of one web server, ready for more containers."""
-    base = base_image(podman)
-    return start_pod(podman, base, agent_image(podman, base), tmp_path_factory.mktemp("pod"))
+    return start_pod(podman, pod_base, image, tmp_path_factory.mktemp("pod"))
 
 
 @pytest.fixture(scope="session")

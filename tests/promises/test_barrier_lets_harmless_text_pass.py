@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from corpora import logs, lookalikes
+from gathering import gather_here
 from leadglass_agent.barrier.barrier import Barrier
 from leadglass_agent.views.procfs import open_proc
 from sample_processes import OnDisk, lay_out
@@ -68,7 +69,7 @@ _GENERATED = tuple((f"SERVICE_{number}_TOKEN", 12 + number) for number in range(
 
 def test_fewer_than_one_harmless_reply_in_a_thousand_is_withheld(tmp_path: Path) -> None:
     proc = open_proc(_pod(tmp_path / "proc"))
-    barrier = Barrier(proc)
+    barrier = Barrier(proc, gather_here)
     deadline_ns = time.monotonic_ns() + _FAR_NS
     lines = [line for _, line in logs()] + [part for case in lookalikes() for part in case.parts]
     withheld = [line for line in lines if barrier.held(line, 0, deadline_ns)]

@@ -48,7 +48,7 @@ spec:
         - {id: tree, effect: permit, permissions: [processes.list, processes.argv], processes: [{names: ["shop-*"]}]}
         - {id: env, effect: permit, names: ["*"], permissions: [env.presence, env.names],
            processes: [{names: ["shop-*"]}]}
-        - {id: files, effect: permit, permissions: [files.metadata, files.list], paths: ["SHOP/**"]}
+        - {id: files, effect: permit, permissions: [files.access, files.metadata, files.list], paths: ["SHOP/**"]}
         - {id: texts, effect: permit, permissions: [text.redacted], paths: ["SHOP/*.yaml", "SHOP/*.log"]}
         - {id: keys, effect: forbid, permissions: [files.metadata, files.list], paths: ["SHOP/keys/**"]}
   bindings:

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from running_agent import Caller, RunningAgent
 
-_READS: Final = ("processes.list", "processes.argv", "env.presence", "env.names", "files.metadata", "files.list")
+_READS: Final = (
+    "processes.list",
+    "processes.argv",
+    "env.presence",
+    "env.names",
+    "files.metadata",
+    "files.list",
+    "files.access",
+)
 _SHORT_SECONDS: Final = 10
 _INSPECT: Final = inspect_pb2.DESCRIPTOR.services_by_name["InspectService"]
 # Bob may look as alice may; carol approves, erin administers, and of mallory no role knows.
@@ -50,7 +58,11 @@ def _questions(caller: Caller, folder: Path) -> dict[str, Callable[[], object]]:
     files = inspect_pb2.StatFilesRequest(process=process, paths=[str(folder)])
     directory = inspect_pb2.ListDirectoryRequest(process=process, path=str(folder))
     text = inspect_pb2.ReadTextRequest(process=process, path=str(log))
+    access = inspect_pb2.ExplainAccessRequest(
+        process=process, path=str(folder), operation=inspect_pb2.ACCESS_OPERATION_LIST
+    )
     return {
+        "ExplainAccess": lambda: caller.call(inspect.ExplainAccess, access),
         "ListProcesses": lambda: caller.call(inspect.ListProcesses, listing),
         "ListEnvironment": lambda: caller.call(inspect.ListEnvironment, names),
         "StatFiles": lambda: caller.call(inspect.StatFiles, files),

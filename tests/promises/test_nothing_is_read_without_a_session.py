@@ -27,6 +27,9 @@ _READS: Final[dict[str, Message]] = {
     "StatFiles": inspect_pb2.StatFilesRequest(process=_PROCESS, paths=["/"]),
     "ListDirectory": inspect_pb2.ListDirectoryRequest(process=_PROCESS, path="/"),
     "ReadText": inspect_pb2.ReadTextRequest(process=_PROCESS, path="/etc/hosts.log"),
+    "ExplainAccess": inspect_pb2.ExplainAccessRequest(
+        process=_PROCESS, path="/", operation=inspect_pb2.ACCESS_OPERATION_READ
+    ),
 }
 
 

@@ -23,6 +23,7 @@ _EVERYTHING: dict[Permission, dict[str, list[str]]] = {
     Permission.ENV_NAMES: {"names": ["*"]},
     Permission.FILES_METADATA: {"paths": ["/**"]},
     Permission.FILES_LIST: {"paths": ["/**"]},
+    Permission.FILES_ACCESS: {"paths": ["/**"]},
     Permission.TEXT_REDACTED: {"paths": ["/**"]},
 }
 

@@ -30,18 +30,21 @@ _METHODS: Final = tuple(method for service in _SERVICES for method in service.me
 _OF_ACCESS: Final = {"OpenSession", "GetSession", "CloseSession", "EndSession", "Reveal", "CloseReview"}
 # They keep or destroy what the agent itself recorded.
 _OF_AUDIT: Final = {"HoldRecording", "ShredRecording"}
-_READS: Final = re.compile(r"(?:List|Get|Stat|Read)(?:[A-Z][a-z]+)+")
+_READS: Final = re.compile(r"(?:List|Get|Stat|Read|Explain)(?:[A-Z][a-z]+)+")
 # Lists in a reply whose length the request or the agent itself bounds.
 _BOUNDED: Final = {
     "StatFilesResponse.files": "as many as paths, at most 100",
     "Process.arguments": "at most 256",
     "ReadTextResponse.lines": "at most 1,000 a message, and max_lines in all",
     "ReadTextResponse.redactions": "one of each rule",
+    "AccessIdentity.groups": "at most 64",
+    "ExplainAccessResponse.caveats": "one of each",
     "Session.permissions": "one of each permission",
     "Session.grant_ids": "at most 8",
     "Session.budget": "six of the session and of each grant",
     "ListReviewsResponse.reviews": "at most 1,000 are ever owed",
     "GetSelfResponse.processes": "the agent's own",
+    "AgentProcess.attempts": "at most 64",
     "GetInclusionProofResponse.hashes": "at most 64",
     "GetConsistencyProofResponse.hashes": "at most 65",
     "ReadLogResponse.records": "at most 256 KiB a message, and max_records in all",

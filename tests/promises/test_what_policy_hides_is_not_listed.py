@@ -33,9 +33,9 @@ spec:
         - {id: env, effect: permit, permissions: [env.presence, env.names],
            names: ["APP_*", LANG], processes: [{names: ["shop-*"]}]}
         - {id: no-keys, effect: forbid, permissions: [env.presence, env.names], names: ["*_KEY"]}
-        - {id: files, effect: permit, permissions: [files.metadata, files.list], paths: ["@/**"]}
+        - {id: files, effect: permit, permissions: [files.metadata, files.list, files.access], paths: ["@/**"]}
         - {id: names-alone, effect: forbid, permissions: [files.metadata], paths: ["@/names/**"]}
-        - {id: no-secrets, effect: forbid, permissions: [files.metadata, files.list],
+        - {id: no-secrets, effect: forbid, permissions: [files.metadata, files.list, files.access],
            paths: ["@/secrets/**", "@/**/*.key"]}
   bindings:
     - {role: sre, callers: ["spiffe://test.leadglass/user/alice"]}
@@ -191,3 +191,27 @@ def test_a_hidden_path_answers_byte_for_byte_like_one_that_is_not_there(shop: Sh
 
     assert files[0] == files[1]
     assert directories[0] == directories[1]
+
+
+@pytest.mark.parametrize("operation", ["READ", "WRITE", "EXECUTE", "LIST", "ENTER", "DELETE"])
+@pytest.mark.parametrize(
+    "hidden", ["secrets", "secrets/a", "secrets/none", "app/tls.key", "app/none.key", "app/to-secrets/a", "app/outside"]
+)
+def test_who_may_use_a_hidden_path_is_answered_byte_for_byte_as_for_one_that_is_not_there(
+    shop: Shop, hidden: str, operation: str
+) -> None:
+    if (hidden, operation) == ("app/outside", "DELETE"):
+        return  # about the link, which is not hidden
+    answers = {
+        shop.alice.call(
+            shop.alice.inspect.ExplainAccess,
+            inspect_pb2.ExplainAccessRequest(
+                process=common_pb2.ProcessRef(pid=shop.shown),
+                path=f"{shop.folder}/{name}",
+                operation=inspect_pb2.AccessOperation.Value(f"ACCESS_OPERATION_{operation}"),
+            ),
+        ).SerializeToString(deterministic=True)
+        for name in (hidden, "x" * len(hidden))
+    }
+
+    assert len(answers) == 1

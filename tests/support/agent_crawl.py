@@ -138,6 +138,9 @@ def _questions_of(pid: int, ground: Ground) -> Iterator[tuple[str, Message]]:
             request = inspect_pb2.StatFilesRequest(process=process, paths=[path], follow_symlinks=follow)
             yield f"{_INSPECT}StatFiles", request
         yield f"{_INSPECT}ListDirectory", inspect_pb2.ListDirectoryRequest(process=process, path=path)
+        for operation in (inspect_pb2.ACCESS_OPERATION_READ, inspect_pb2.ACCESS_OPERATION_DELETE):
+            access = inspect_pb2.ExplainAccessRequest(process=process, path=path, operation=operation)
+            yield f"{_INSPECT}ExplainAccess", access
 
 
 def _windows(ground: Ground) -> Iterator[inspect_pb2.ReadTextRequest]:

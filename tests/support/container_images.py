@@ -1,4 +1,4 @@
-"""Makes the two images of the container tests: a small Debian with Python, and the sidecar built on it."""
+"""Makes the images of the container tests: a small Debian with Python, one with a compiler, and the sidecar's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 # A server program that is not ours, with a password on its command line as many charts give it.
 _PACKAGES = "python3.11,python3-venv,redis-server"
+# What compiles and strips the sidecar's; nothing of it but Python and a few libraries gets into the image.
+_BUILD_PACKAGES = "python3.11,python3-venv,python3.11-dev,gcc,libc6-dev,binutils"
 _BASE = "localhost/leadglass-base:"
+_BUILDER = "localhost/leadglass-builder:"
 _AGENT = "localhost/leadglass-agent:"
 # Nothing in a container reads these; without them the image is half as large.
 _PRUNED = (
@@ -44,7 +47,7 @@ _INPUTS = (
     "pyproject.toml",
     "README.md",
     "LICENSE",
-    "requirements/agent.txt",
+    "requirements/image.txt",
     "requirements/build.txt",
     "Dockerfile.agent",
 )
@@ -53,44 +56,60 @@ _BUILT = frozenset({"compiled.json", "catalogue.bin"})
 
 def base_image(engine: Engine) -> str:
     """Gives the name of the base, which is made if no earlier session made it by the same recipe."""
-    tag = _BASE + hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    with alone():
-        if not engine.has_image(tag):
-            with tempfile.TemporaryDirectory(prefix="leadglass-base-", dir="/var/tmp") as folder:
-                _make_base(engine, Path(folder) / "root", tag)
-        engine.keep_only(_BASE, tag)
-    return tag
+    return _made_once(engine, _BASE, _PACKAGES)
 
 
-def agent_image(engine: Engine, base: str) -> str:
+def builder_image(engine: Engine) -> str:
+    """Gives the name of the image that builds the sidecar's, made once like the base."""
+    return _made_once(engine, _BUILDER, _BUILD_PACKAGES)
+
+
+def agent_image(engine: Engine, builder: str) -> str:
     """Gives the name of the sidecar's image, built as `make image` builds it unless nothing has changed since."""
-    tag = _AGENT + _digest(base)
+    tag = _AGENT + _digest(builder)
     with alone():
         if not engine.has_image(tag):
-            command = [sys.executable, str(ROOT / "deploy" / "image.py"), f"--engine={' '.join(engine.command)}"]
-            # Layers of earlier steps would stay in the storage; the digest above already says what is new.
-            environment = {**os.environ, "BUILDAH_LAYERS": "false"}
-            _run([*command, f"--base={base}", f"--tag={tag}"], seconds=240, environment=environment)
+            build_agent_image(engine, tag, f"--builder={builder}")
         engine.keep_only(_AGENT, tag)
     return tag
 
 
-def _make_base(engine: Engine, root: Path, tag: str) -> None:
-    _run(["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", str(root)], seconds=280)
+def build_agent_image(engine: Engine, tag: str, *options: str) -> None:
+    """Builds the sidecar's image anew, without any layer of an earlier build."""
+    command = [sys.executable, str(ROOT / "deploy" / "image.py"), f"--engine={' '.join(engine.command)}"]
+    # Layers of earlier steps would stay in the storage; the digest above already says what is new.
+    environment = {**os.environ, "BUILDAH_LAYERS": "false"}
+    _run([*command, f"--tag={tag}", *options], seconds=900, environment=environment)
+
+
+def _made_once(engine: Engine, prefix: str, packages: str) -> str:
+    tag = prefix + hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    with alone():
+        if not engine.has_image(tag):
+            with tempfile.TemporaryDirectory(prefix="leadglass-base-", dir="/var/tmp") as folder:
+                _make_base(engine, Path(folder) / "root", tag, packages)
+        engine.keep_only(prefix, tag)
+    return tag
+
+
+def _make_base(engine: Engine, root: Path, tag: str, packages: str) -> None:
+    _run(["debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", str(root)], seconds=600)
     for folder in _PRUNED:
         shutil.rmtree(root / folder)
         (root / folder).mkdir(parents=True)
-    # Execute-only, as a vendor's hardened image may have it: the kernel makes its processes non-dumpable at exec.
-    sealed = root / SEALED.lstrip("/")
-    shutil.copyfile((root / "usr/bin/redis-server").resolve(), sealed)
-    sealed.chmod(0o711)
+    server = root / "usr/bin/redis-server"
+    if server.exists():
+        # Execute-only, as a vendor's hardened image may have it: the kernel makes its processes non-dumpable at exec.
+        sealed = root / SEALED.lstrip("/")
+        shutil.copyfile(server.resolve(), sealed)
+        sealed.chmod(0o711)
     archive = root.with_suffix(".tar")
-    _run(["tar", "--create", "--numeric-owner", f"--file={archive}", f"--directory={root}", "."], seconds=60)
-    engine.call("import", str(archive), tag, seconds=120)
+    _run(["tar", "--create", "--numeric-owner", f"--file={archive}", f"--directory={root}", "."], seconds=120)
+    engine.call("import", str(archive), tag, seconds=240)
 
 
-def _digest(base: str) -> str:
-    digest = hashlib.sha256(base.encode())
+def _digest(builder: str) -> str:
+    digest = hashlib.sha256(builder.encode())
     for path in _input_files():
         content = path.read_bytes()
         digest.update(f"{path.relative_to(ROOT)} {len(content)}\n".encode() + content)

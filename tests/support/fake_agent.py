@@ -290,10 +290,14 @@ def plain_answers() -> dict[str, Answer]:
         uid=1000,
         gid=1000,
         no_new_privs=True,
-        dumpable=True,
-        sandbox_level=agent_pb2.SANDBOX_LEVEL_NONE,
+        dumpable=False,
+        one_way_glass=True,
+        sandbox_level=agent_pb2.SANDBOX_LEVEL_FULL,
+        seccomp_filters=1,
+        landlock_abi=7,
         resident_memory_bytes=31_000_000,
         threads=6,
+        threads_filtered=6,
     )
     report = agent_pb2.GetSelfResponse(
         version="0.1.0",
@@ -318,6 +322,11 @@ def plain_answers() -> dict[str, Answer]:
             ),
         ),
         "StatFiles": giving(inspect_pb2.StatFilesResponse(files=[file("/etc/shop/app.yaml")])),
+        "ExplainAccess": giving(
+            inspect_pb2.ExplainAccessResponse(
+                verdict=inspect_pb2.ACCESS_VERDICT_ALLOWED, rule=inspect_pb2.ACCESS_RULE_OWNER_BITS
+            )
+        ),
         "ListDirectory": giving(
             inspect_pb2.ListDirectoryResponse(
                 path=text("/srv/shop"), entries=[file("app.yaml"), link, file("lib", inspect_pb2.FILE_TYPE_DIRECTORY)]
@@ -376,6 +385,11 @@ class _Inspect(inspect_pb2_grpc.InspectServiceServicer):
         self, request: inspect_pb2.ReadTextRequest, context: grpc.ServicerContext
     ) -> Iterator[inspect_pb2.ReadTextResponse]:
         yield _as(inspect_pb2.ReadTextResponse, self._agent.answer("ReadText", request, context))
+
+    def ExplainAccess(
+        self, request: inspect_pb2.ExplainAccessRequest, context: grpc.ServicerContext
+    ) -> inspect_pb2.ExplainAccessResponse:
+        return _as(inspect_pb2.ExplainAccessResponse, self._agent.answer("ExplainAccess", request, context))
 
 
 class _Access(access_pb2_grpc.AccessServiceServicer):

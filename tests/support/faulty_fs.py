@@ -8,18 +8,20 @@ import os
 import stat
 import struct
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 # Numbers and layouts: include/uapi/linux/fuse.h of the kernel, protocol 7.31.
-_LOOKUP, _FORGET, _GETATTR, _SETATTR, _UNLINK, _RENAME = 1, 2, 3, 4, 10, 12
-_OPEN, _READ, _WRITE, _STATFS, _RELEASE, _FSYNC = 14, 15, 16, 17, 18, 20
-_FLUSH, _INIT, _OPENDIR, _READDIR, _RELEASEDIR, _FSYNCDIR, _CREATE = 25, 26, 27, 28, 29, 30, 35
+_FORGET, _SETATTR, _SYMLINK, _UNLINK, _RENAME = 2, 4, 6, 10, 12
+_WRITE, _RELEASE, _FSYNC = 16, 18, 20
+_FLUSH, _INIT, _RELEASEDIR, _FSYNCDIR, _CREATE = 25, 26, 29, 30, 35
 _INTERRUPT, _BATCH_FORGET = 36, 42
 _NO_REPLY: Final = frozenset({_FORGET, _BATCH_FORGET, _INTERRUPT})
 _DIRECT_IO: Final = 1  # FOPEN_DIRECT_IO: every read asks us, so the page cache hides no loss
@@ -36,11 +38,35 @@ _MNT_FORCE: Final = 1
 _MNT_DETACH: Final = 2
 
 
+class Operation(IntEnum):
+    """What a reader asks of a file system, by the protocol's numbers."""
+
+    LOOKUP = 1
+    GETATTR = 3
+    READLINK = 5
+    OPEN = 14
+    READ = 15
+    STATFS = 17
+    OPENDIR = 27
+    READDIR = 28
+
+
 @dataclass
 class _File:
     cached: bytearray = field(default_factory=bytearray)
     durable: bytes = b""
     mode: int = stat.S_IFREG | 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the file system says of every file, true or not; None is the truth."""
+
+    size: int | None = None
+    blocks: int | None = None
+    seconds: int = 0
+    links: int = 1
+    mode: int | None = None
 
 
 @dataclass
@@ -54,6 +80,12 @@ class FaultyFileSystem:
     open_error: int = 0
     free_blocks: int = 1_000
     silent: bool = False  # takes every request and answers none, as a file server that died does
+    deaf_to: frozenset[int] = frozenset()  # takes these and answers none
+    errors: Mapping[int, int] = field(default_factory=dict)
+    claims: Claims = Claims()
+    endless: bool = False  # every read is answered in full, wherever the file's end is said to be
+    read_at_most: int = _MAX_WRITE
+    takes_seconds: float = 0  # to find a name
     fsyncs: int = 0
 
     def __post_init__(self) -> None:
@@ -63,19 +95,21 @@ class FaultyFileSystem:
         self._next_node = _ROOT + 1
         self._handlers: dict[int, Callable[[int, bytes], bytes]] = {
             _INIT: self._init,
-            _LOOKUP: lambda _, name: self._entry(self._node(name)),
-            _GETATTR: lambda node, _: struct.pack("<QII", 0, 0, 0) + self._attr(node),
+            Operation.LOOKUP: lambda _, name: self._entry(self._node(name)),
+            Operation.GETATTR: lambda node, _: struct.pack("<QII", 0, 0, 0) + self._attr(node),
+            Operation.READLINK: lambda node, _: bytes(self._files[node].cached),
             _SETATTR: self._setattr,
+            _SYMLINK: self._symlink,
             _UNLINK: self._unlink,
             _RENAME: self._rename,
-            _OPEN: self._open,
+            Operation.OPEN: self._open,
             _CREATE: self._create,
-            _READ: self._read,
+            Operation.READ: self._read,
             _WRITE: self._write,
             _FSYNC: self._fsync,
-            _STATFS: self._statfs,
-            _OPENDIR: lambda *_: struct.pack("<QII", 0, 0, 0),
-            _READDIR: self._readdir,
+            Operation.STATFS: self._statfs,
+            Operation.OPENDIR: lambda *_: struct.pack("<QII", 0, 0, 0),
+            Operation.READDIR: self._readdir,
             _RELEASE: lambda *_: b"",
             _RELEASEDIR: lambda *_: b"",
             _FLUSH: lambda *_: b"",
@@ -89,11 +123,14 @@ class FaultyFileSystem:
                 request = os.read(device, _MAX_WRITE + 4_096)
             except OSError:  # ENODEV: unmounted
                 return
-            if self.silent:
-                continue
             _, opcode, unique, node = _IN_HEADER.unpack_from(request)[:4]
+            if self.silent or opcode in self.deaf_to:
+                continue
             error, reply = 0, b""
+            if opcode == Operation.LOOKUP:
+                time.sleep(self.takes_seconds)
             try:
+                self._fail(opcode)
                 reply = self._handlers[opcode](node, request[_IN_HEADER.size :])
             except KeyError:
                 error = errno.ENOSYS
@@ -102,6 +139,10 @@ class FaultyFileSystem:
             if opcode not in _NO_REPLY:
                 with suppress(FileNotFoundError):  # the request was interrupted
                     os.write(device, _OUT_HEADER.pack(_OUT_HEADER.size + len(reply), -error, unique) + reply)
+
+    def _fail(self, opcode: int) -> None:
+        if opcode in self.errors:
+            raise OSError(self.errors[opcode], "on demand")
 
     def _init(self, _: int, __: bytes) -> bytes:
         return struct.pack("<IIIIHHIIHHI28x", 7, 31, 0, 0, 16, 12, _MAX_WRITE, 1, 0, 0, 0)
@@ -116,11 +157,14 @@ class FaultyFileSystem:
         if node == _ROOT:
             mode, size = stat.S_IFDIR | 0o755, 0
         elif node in self._files:
-            mode, size = self._files[node].mode, len(self._files[node].cached)
+            mode, size = self.claims.mode or self._files[node].mode, len(self._files[node].cached)
         else:
             raise OSError(errno.ENOENT, "no such node")
-        times = (0,) * 6
-        return _ATTR.pack(node, size, -(-size // 512), *times, mode, 1, os.geteuid(), os.getegid(), 0, 4_096, 0)
+        claims = self.claims
+        size = size if claims.size is None else claims.size
+        blocks = -(-size // 512) if claims.blocks is None else claims.blocks
+        times = (claims.seconds,) * 3 + (0,) * 3
+        return _ATTR.pack(node, size, blocks, *times, mode, claims.links, os.geteuid(), os.getegid(), 0, 4_096, 0)
 
     def _entry(self, node: int) -> bytes:
         return _ENTRY.pack(node, 0, 0, 0, 0, 0) + self._attr(node)
@@ -135,6 +179,13 @@ class FaultyFileSystem:
             (mode,) = struct.unpack_from("<I", body, 68)
             file.mode = stat.S_IFREG | stat.S_IMODE(mode)
         return struct.pack("<QII", 0, 0, 0) + self._attr(node)
+
+    def _symlink(self, _: int, body: bytes) -> bytes:
+        name, target = body.rstrip(b"\0").split(b"\0")
+        node, self._next_node = self._next_node, self._next_node + 1
+        self._files[node] = _File(bytearray(target), mode=stat.S_IFLNK | 0o777)
+        self._names[name] = node
+        return self._entry(node)
 
     def _unlink(self, _: int, name: bytes) -> bytes:
         del self._files[self._names.pop(name.rstrip(b"\0"))]
@@ -172,7 +223,8 @@ class FaultyFileSystem:
 
     def _read(self, node: int, body: bytes) -> bytes:
         _, offset, size = struct.unpack_from("<QQI", body)
-        return bytes(self._files[node].cached[offset : offset + size])
+        size = min(size, self.read_at_most)
+        return b"x" * size if self.endless else bytes(self._files[node].cached[offset : offset + size])
 
     def _write(self, node: int, body: bytes) -> bytes:
         _, offset, size = struct.unpack_from("<QQI", body)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from certificates import Recipe, auth_context, issue, new_authority
+from children_process import children_process
 from gates import built_gate
 from leadglass.v1 import access_pb2
 from leadglass_agent.api.methods import method_table
@@ -17,6 +18,7 @@ from leadglass_agent.api.peer import Peer
 from leadglass_agent.errors import Reason, Refusal
 from leadglass_agent.processes.reader import Reader
 from leadglass_agent.processes.reader_client import ReaderClient
+from leadglass_agent.sandbox.posture import Role, Standing
 from leadglass_agent.views.procfs import open_proc
 from no_redaction import no_redactors
 from running_agent import OPEN_POLICY, REASON, TICKET
@@ -90,28 +92,28 @@ class UnmaskedGate:
 async def unmasked_gate(folder: Path, secret_mounts: tuple[str, ...] = ()) -> AsyncIterator[UnmaskedGate]:
     """Starts the reader in a thread and gives the gate with an open session."""
     ours, theirs = socket.socketpair()
-    stop, stopper = socket.socketpair()
     proc = open_proc()
-    reader = threading.Thread(target=Reader(theirs, stop, proc, no_redactors(), secret_mounts).run)
-    reader.start()
-    client = await ReaderClient.connect(ours)
-    listening = asyncio.create_task(client.run())
+    standing = Standing(Role.READER, one_way_glass=False)
     authority = new_authority()
 
     def count_withheld() -> None:
         unmasked.withheld += 1
 
     policy = OPEN_POLICY.replace("files.list]", "files.list, text.redacted]")
-    try:
-        with built_gate(folder, client, authority, policy, count_withheld) as built:
-            unmasked = UnmaskedGate(built.gate, built.log, auth_context(issue(authority, Recipe()).pem))
-            await unmasked.open()
-            yield unmasked
-    finally:
-        stopper.sendall(b"x")
-        reader.join(timeout=20)
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
-        for end in (theirs, stop, stopper):
-            end.close()
-        proc.close()
+    with children_process(redacted=False) as started:
+        loop = Reader(theirs, started.spawner, proc, no_redactors(), standing, secret_mounts)
+        reader = threading.Thread(target=loop.run)
+        reader.start()
+        client = await ReaderClient.connect(ours)
+        listening = asyncio.create_task(client.run())
+        try:
+            with built_gate(folder, client, authority, policy, count_withheld) as built:
+                unmasked = UnmaskedGate(built.gate, built.log, auth_context(issue(authority, Recipe()).pem))
+                await unmasked.open()
+                yield unmasked
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+            reader.join(timeout=20)
+            theirs.close()
+            proc.close()

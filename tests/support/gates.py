@@ -33,6 +33,8 @@ from leadglass_agent.policy.model import Tier
 from leadglass_agent.policy.parse import parse_policy
 from leadglass_agent.processes.live import KeySet, Live
 from leadglass_agent.redaction.redactor import Redactor
+from leadglass_agent.sandbox.own_posture import OwnPosture
+from leadglass_agent.sandbox.posture import Role, Standing, read_posture
 from leadglass_agent.trust import Trust
 from running_agent import TRUST_DOMAIN
 
@@ -72,6 +74,7 @@ def built_gate(
     )
     live = _live(authority, policy)
     pod = PodFacts(spiffe_id="", namespace="", workload="", uid="", tier=Tier.PROD)
+    standing = Standing(Role.FRONT, one_way_glass=False)
     ports = Ports(
         reader=reader,
         sessions=sessions,
@@ -91,6 +94,8 @@ def built_gate(
         count_decision=lambda *_: None,
         check_sink=lambda: None,
         audit_log=audit.view,
+        own_posture=OwnPosture(standing),
+        supervisor=read_posture(standing),
     )
     controls = Controls(
         admission=Admission(live, sessions, guard, pod, TRUST_DOMAIN),

@@ -37,7 +37,7 @@ spec:
         - {id: sre-session, effect: permit, permissions: [session.open, agent.self]}
         - {id: sre-processes, effect: permit, permissions: [processes.list, processes.argv]}
         - {id: sre-names, effect: permit, permissions: [env.presence, env.names, env.reveal], names: ["*"]}
-        - {id: sre-files, effect: permit, permissions: [files.metadata, files.list], paths: ["/**"]}
+        - {id: sre-files, effect: permit, permissions: [files.access, files.metadata, files.list], paths: ["/**"]}
         - {id: sre-texts, effect: permit, permissions: [text.redacted], paths: ["/**/*.log"]}
     - name: approver
       rules:

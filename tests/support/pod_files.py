@@ -47,7 +47,7 @@ spec:
           names: ["*"]
         - id: shop-files
           effect: permit
-          permissions: [files.metadata, files.list]
+          permissions: [files.access, files.metadata, files.list]
           paths: ["{SHOP}", "{SHOP}/**"]
         - id: shop-texts
           effect: permit

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from children_process import ChildrenProcess, children_process
 from leadglass_agent.processes.frames import FrameBuffer, frame
 from leadglass_agent.processes.messages import Answer, decode_answer, decode_part, encode_request
 
@@ -22,13 +23,15 @@ _SECONDS = 60.0
 _PROGRAM = """
 import socket, sys
 from leadglass_agent.processes.reader import Reader
-from leadglass_agent.sandbox.posture import harden
+from leadglass_agent.processes.spawning import Spawner
+from leadglass_agent.sandbox.posture import Role, Standing, harden
 from leadglass_agent.views.procfs import open_proc
 from leadglass_agent.views.redactors import build_redactors
 
 harden()
-front, stop = (socket.socket(fileno=int(number)) for number in sys.argv[1:])
-sys.exit(0 if Reader(front, stop, open_proc(), build_redactors()).run() else 1)
+front, orders = (socket.socket(fileno=int(number)) for number in sys.argv[1:])
+standing = Standing(Role.READER, one_way_glass=False)
+sys.exit(0 if Reader(front, Spawner(orders), open_proc(), build_redactors(), standing).run() else 1)
 """
 
 
@@ -43,7 +46,7 @@ class ReaderProcess:
 
     pid: int
     front: socket.socket
-    stop: socket.socket
+    started: ChildrenProcess
     received: bytearray = field(default_factory=bytearray)
 
     def ask(self, *requests: Request) -> dict[int, Answer]:
@@ -68,20 +71,19 @@ class ReaderProcess:
 
 @contextmanager
 def reader_process() -> Iterator[ReaderProcess]:
-    """Runs a reader for the time of a with-block."""
+    """Runs a reader for the time of a with-block, and what starts processes for it."""
     ours, theirs = socket.socketpair()
-    stop, stopper = socket.socketpair()
     ours.settimeout(_SECONDS)
-    numbers = (theirs.fileno(), stop.fileno())
-    arguments = [sys.executable, "-c", _PROGRAM, *map(str, numbers)]
-    with subprocess.Popen(arguments, pass_fds=numbers) as process:
-        theirs.close()
-        stop.close()
-        try:
-            yield ReaderProcess(process.pid, ours, stopper)
-            stopper.sendall(b"x")
-            assert process.wait(timeout=_SECONDS) == 0
-        finally:
-            process.kill()
-            ours.close()
-            stopper.close()
+    with children_process() as started:
+        orders = started.orders
+        numbers = (theirs.fileno(), orders.fileno())
+        arguments = [sys.executable, "-c", _PROGRAM, *map(str, numbers)]
+        with subprocess.Popen(arguments, pass_fds=numbers) as process:
+            theirs.close()
+            try:
+                yield ReaderProcess(process.pid, ours, started)
+                ours.close()
+                assert process.wait(timeout=_SECONDS) == 0
+            finally:
+                process.kill()
+                ours.close()

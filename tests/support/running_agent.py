@@ -57,7 +57,7 @@ spec:
         - {id: all-session, effect: permit, permissions: [session.open, agent.self]}
         - {id: all-processes, effect: permit, permissions: [processes.list, processes.executable, processes.argv]}
         - {id: all-names, effect: permit, permissions: [env.presence, env.names], names: ["*"]}
-        - {id: all-files, effect: permit, permissions: [files.metadata, files.list], paths: ["/**"]}
+        - {id: all-files, effect: permit, permissions: [files.access, files.metadata, files.list], paths: ["/**"]}
         - {id: all-texts, effect: permit, permissions: [text.redacted], paths: ["/**/*.log", "/**/*.yaml"]}
         - {id: all-proofs, effect: permit, permissions: [audit.checkpoint]}
     - name: admin
@@ -97,9 +97,14 @@ class RunningAgent:
         return self.folder / "audit" / "audit.jsonl"
 
     @property
-    def reader_pid(self) -> int:
-        """Number of the process that reads /proc and supervises the others."""
+    def supervisor_pid(self) -> int:
+        """Number of the process that starts and ends the others."""
         return self.process.pid
+
+    @property
+    def reader_pid(self) -> int:
+        """Number of the process that reads /proc."""
+        return int(self.records()[0]["facts"]["reader.pid"])
 
     @property
     def front_pid(self) -> int:
@@ -107,9 +112,10 @@ class RunningAgent:
         return int(self.records()[0]["facts"]["front.pid"])
 
     def worker_pids(self) -> tuple[int, ...]:
-        """Numbers of the file workers, found as the reader's other children."""
-        children = Path(f"/proc/{self.reader_pid}/task/{self.reader_pid}/children").read_text(encoding="ascii")
-        return tuple(pid for pid in map(int, children.split()) if pid != self.front_pid)
+        """Numbers of the file workers, found as the supervisor's other children."""
+        pid = self.supervisor_pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+        return tuple(pid for pid in map(int, children.split()) if pid not in {self.front_pid, self.reader_pid})
 
     def records(self) -> list[dict[str, Any]]:
         """Reads the audit records, but those in which the log signs itself: they come whenever it is time."""
@@ -270,6 +276,8 @@ spec:
   policy: {folder}/policy.yaml
   audit: {{path: {audit}/audit.jsonl}}
   unsafeRunAsRoot: {"true" if os.geteuid() == 0 else "false"}
+  requireSandbox: none
+  requireOneWayGlass: false
   telemetry: {{exporter: {exporter}}}
 """,
         encoding="utf-8",

@@ -102,6 +102,11 @@ def _requests(process: common_pb2.ProcessRef) -> Iterator[tuple[str, Message]]:
             yield "StatFiles", inspect_pb2.StatFilesRequest(process=process, paths=[path], follow_symlinks=follow)
     for path in _PATHS:
         yield "ListDirectory", inspect_pb2.ListDirectoryRequest(process=process, path=path)
+        for operation in inspect_pb2.AccessOperation.values():
+            yield (
+                "ExplainAccess",
+                inspect_pb2.ExplainAccessRequest(process=process, path=path, operation=operation),
+            )
 
 
 def crawl(channel: grpc.Channel) -> None:
@@ -129,7 +134,7 @@ def crawl(channel: grpc.Channel) -> None:
             caller.ask_for_stream(f"{_INSPECT}ReadText", text)
             stranger.ask_for_stream(f"{_INSPECT}ReadText", text)
     for service, methods in (
-        (_INSPECT, ("ListProcesses", "ListEnvironment", "StatFiles", "ListDirectory", "ReadText")),
+        (_INSPECT, ("ListProcesses", "ListEnvironment", "StatFiles", "ListDirectory", "ReadText", "ExplainAccess")),
     ):
         for method in methods:
             for malformed in _MALFORMED:

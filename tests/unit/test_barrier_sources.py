@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gathering import gather_here, gather_nothing
 from leadglass_agent.barrier.barrier import Barrier
 from leadglass_agent.errors import KnownValue, KnownValuesUnread
 from leadglass_agent.views.procfs import open_proc
@@ -29,7 +30,7 @@ def _origins(barrier: Barrier, text: str, pid: int = 0) -> set[str]:
 def on_disk(tmp_path: Path) -> Iterator[tuple[Path, Barrier]]:
     folder = tmp_path / "proc"
     proc = open_proc(lay_out(folder, OnDisk(pid=7, environment=f"A_TOKEN={_FIRST}\0LANG=C\0".encode())))
-    yield folder, Barrier(proc)
+    yield folder, Barrier(proc, gather_here)
     proc.close()
 
 
@@ -41,14 +42,14 @@ def test_a_variable_is_named_with_its_process(on_disk: tuple[Path, Barrier]) -> 
 def test_a_name_that_holds_a_value_is_not_told(tmp_path: Path) -> None:
     block = f"TOKEN_{_FIRST}_KEY={_FIRST}\0".encode()
     proc = open_proc(lay_out(tmp_path / "proc", OnDisk(pid=7, environment=block)))
-    assert _origins(Barrier(proc), _FIRST) == {"environment variable (unnamed) of process 7"}
+    assert _origins(Barrier(proc, gather_here), _FIRST) == {"environment variable (unnamed) of process 7"}
     proc.close()
 
 
 def test_a_hostile_name_is_told_in_plain_characters_and_cut(tmp_path: Path) -> None:
     block = b"\xff\xe2\x80\xae" + b"TOKEN" * 100 + f"={_FIRST}\0".encode()
     proc = open_proc(lay_out(tmp_path / "proc", OnDisk(pid=7, environment=block)))
-    (origin,) = _origins(Barrier(proc), _FIRST)
+    (origin,) = _origins(Barrier(proc, gather_here), _FIRST)
     assert origin.startswith("environment variable \\xff")
     assert len(origin.encode()) < 400
     proc.close()
@@ -81,7 +82,7 @@ def test_nothing_is_answered_before_every_process_was_read(on_disk: tuple[Path, 
 def test_more_values_than_the_small_filter_takes_are_read_again_into_the_large_one(tmp_path: Path) -> None:
     block = b"".join(f"TOKEN_{number}=the-{number}-Value-{number * 7919}\0".encode() for number in range(2_500))
     proc = open_proc(lay_out(tmp_path / "proc", OnDisk(pid=7, environment=block)))
-    barrier = Barrier(proc)
+    barrier = Barrier(proc, gather_here)
     for number in (0, 1_249, 2_499):
         assert _origins(barrier, f"the-{number}-Value-{number * 7919}") == {
             f"environment variable TOKEN_{number} of process 7",
@@ -96,7 +97,7 @@ def test_a_pod_with_more_values_than_can_be_kept_is_not_answered(
     monkeypatch.setattr("leadglass_agent.barrier.barrier.MAX_PIECES", 100)
     block = b"".join(f"TOKEN_{number}=the-{number}-Value-{number * 7919}\0".encode() for number in range(50))
     proc = open_proc(lay_out(tmp_path / "proc", OnDisk(pid=7, environment=block)))
-    barrier = Barrier(proc)
+    barrier = Barrier(proc, gather_here)
     for _ in range(2):
         with pytest.raises(KnownValuesUnread):
             _origins(barrier, "harmless")
@@ -107,14 +108,14 @@ def test_a_reply_made_of_ends_of_known_values_is_withheld(tmp_path: Path) -> Non
     block = b"".join(f"TOKEN_{number}={'xyz12' * number}-abcdefgh\0".encode() for number in range(1, 7))
     proc = open_proc(lay_out(tmp_path / "proc", OnDisk(pid=7, environment=block)))
     with pytest.raises(KnownValue):
-        _origins(Barrier(proc), "abcdefgh" * 20_000)
+        _origins(Barrier(proc, gather_here), "abcdefgh" * 20_000)
     proc.close()
 
 
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Callable[[], Barrier]]:
     proc = open_proc()
-    yield lambda: Barrier(proc, (str(tmp_path / "secret"),))
+    yield lambda: Barrier(proc, gather_here, (str(tmp_path / "secret"),))
     proc.close()
 
 
@@ -187,22 +188,18 @@ def test_secret_volumes_are_told_from_other_mounts(tmp_path: Path, path: str, is
     (folder / "7" / "ns" / "mnt").symlink_to("mnt:[4026531841]")
     (folder / "7" / "mountinfo").write_text(_MOUNTS)
     (folder / "7" / "root").symlink_to(root)
-    assert bool(_origins(Barrier(proc), _FIRST, 7)) is is_known
+    assert bool(_origins(Barrier(proc, gather_here), _FIRST, 7)) is is_known
     proc.close()
 
 
-def test_a_mount_that_hangs_keeps_back_what_is_about_its_process_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # What stands in for the file system that does not answer is a copy that is given no time.
-    monkeypatch.setattr("leadglass_agent.barrier.mounts._SECONDS", 0.0)
+def test_a_mount_that_hangs_keeps_back_what_is_about_its_process_alone(tmp_path: Path) -> None:
     folder = tmp_path / "proc"
     proc = open_proc(lay_out(folder, OnDisk(pid=7), OnDisk(pid=8)))
     (folder / "7" / "ns").mkdir()
     (folder / "7" / "ns" / "mnt").symlink_to("mnt:[4026531841]")
     (folder / "7" / "mountinfo").write_text(_MOUNTS)
     (folder / "7" / "root").symlink_to(tmp_path)
-    barrier = Barrier(proc)
+    barrier = Barrier(proc, gather_nothing)
     assert _origins(barrier, "harmless") == set()
     assert _origins(barrier, "harmless", 8) == set()
     with pytest.raises(KnownValuesUnread):

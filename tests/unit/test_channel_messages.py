@@ -39,7 +39,7 @@ from leadglass_agent.processes.messages import (
     encode_request,
 )
 from leadglass_agent.redaction.escape import Visible
-from leadglass_agent.sandbox.posture import Role, read_posture
+from leadglass_agent.sandbox.posture import Role, Standing, read_posture
 from leadglass_agent.views.rows import (
     ProcessRef,
     TextEnd,
@@ -57,7 +57,7 @@ _DEADLINE = 1_000_000_000
 _REF = ProcessRef(pid=7, start_ticks=9)
 _SCOPE = Scope(permits=(ScopeRule(RuleId("all"), names=("*",), paths=("/srv/**",)),))
 REQUESTS: tuple[Request, ...] = (
-    AgentRequest(1, _DEADLINE),
+    AgentRequest(1, _DEADLINE, attempt=True),
     ProcessesRequest(
         2,
         _DEADLINE,
@@ -84,7 +84,7 @@ REQUESTS += (RevealRequest(7, _DEADLINE, process=_REF, name="A", scope=_SCOPE, r
 ANSWERS: tuple[Answer, ...] = (
     RevealAnswer(is_set=True, sealed=b"\0\xff" * 300),
     RefusedAnswer(Reason.PROCESS_NOT_FOUND, "gone"),
-    AgentAnswer(40, (read_posture(Role.READER),)),
+    AgentAnswer(40, (read_posture(Standing(Role.READER, one_way_glass=False)),)),
     FilesAnswer(()),
     TextAnswer(
         TextPage(
@@ -208,12 +208,12 @@ def test_a_message_nested_without_end_ends_the_channel(decode: Decode) -> None:
 
 def test_what_follows_a_message_in_its_frame_ends_the_channel() -> None:
     with pytest.raises(ChannelError):
-        decode_request(encode_request(AgentRequest(1, _DEADLINE)) + b"\x00")
+        decode_request(encode_request(AgentRequest(1, _DEADLINE, attempt=True)) + b"\x00")
 
 
 def test_a_request_is_no_answer_and_an_answer_no_request() -> None:
     with pytest.raises(ChannelError):
-        decode_answer(encode_request(AgentRequest(1, _DEADLINE)))
+        decode_answer(encode_request(AgentRequest(1, _DEADLINE, attempt=True)))
     with pytest.raises(ChannelError):
         decode_request(encode_part(Part(1, b"", last=True)))
 

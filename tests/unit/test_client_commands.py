@@ -29,6 +29,7 @@ from leadglass_agent.errors import Reason
 from leadglass_cli import Home, flags
 from leadglass_client.authority import issue_client
 from leadglass_client.connection.refusals import REFUSALS
+from leadglass_client.views.access_words import caveat_words, rule_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -264,6 +265,38 @@ def test_stat_is_partial_if_some_are_missing_and_not_found_if_all_are(home: Home
     assert (
         "leadglass: /gone: no such file, or the policy hides it (NOT_FOUND)" in home.run_here("stat", "17", "/gone").err
     )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "rule", "code", "word"),
+    [
+        ("ALLOWED", "CAP_DAC_OVERRIDE", 0, "yes: process 17 may read /tls/key.pem"),
+        ("DENIED", "OTHER_BITS", 1, "no: process 17 may not read /tls/key.pem"),
+        ("DENIED", "NO_SUCH_FILE", 4, "no: process 17 may not read /tls/key.pem"),
+        ("UNKNOWN", "UNSPECIFIED", 8, "unknown: process 17 may or may not read /tls/key.pem"),
+    ],
+)
+def test_why_exits_with_the_verdict(
+    home: Home, agent: FakeAgent, verdict: str, rule: str, code: int, word: str
+) -> None:
+    answer = inspect_pb2.ExplainAccessResponse(
+        verdict=inspect_pb2.AccessVerdict.Value(f"ACCESS_VERDICT_{verdict}"),
+        rule=inspect_pb2.AccessRule.Value(f"ACCESS_RULE_{rule}"),
+    )
+    if verdict == "UNKNOWN":
+        answer.unavailable = common_pb2.UNAVAILABLE_REASON_UID_MISMATCH
+    agent.answers["ExplainAccess"] = giving(answer)
+    outcome = home.run_here("why", "read", "/tls/key.pem", "--pid", "17")
+    assert (outcome.code, word in outcome.out) == (code, True)
+    assert ("leadglass: " in outcome.err) is (code in {4, 8})
+    assert home.run_here("why", "read", "/tls/key.pem", "--pid", "17", "-o", "name").out == f"{verdict}\n"
+
+
+def test_every_rule_and_caveat_of_access_has_words() -> None:
+    rules = [name.removeprefix("ACCESS_RULE_") for name in inspect_pb2.AccessRule.keys()[1:]]
+    caveats = [name.removeprefix("ACCESS_CAVEAT_") for name in inspect_pb2.AccessCaveat.keys()[1:]]
+    assert "this version does not know" not in " ".join(rule_words(rule).text for rule in rules)
+    assert "this version does not know" not in " ".join(map(caveat_words, caveats))
 
 
 def test_a_list_that_may_lack_rows_is_a_partial_answer(home: Home, agent: FakeAgent) -> None:

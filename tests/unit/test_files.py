@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from leadglass_agent.errors import InvalidRequest
 from leadglass_agent.redaction.redactor import Redactor
-from leadglass_agent.views.files import MAX_ENTRIES, ListingMemory, list_directory, stat_files
+from leadglass_agent.views.file_times import shown_time
+from leadglass_agent.views.files import MAX_ENTRIES, MAX_NAMES_BYTES, ListingMemory, list_directory, stat_files
 from leadglass_agent.views.paths import TargetRoot
 from leadglass_agent.views.rows import DirectoryPage, FileRow, FileType, MissingFile, Unavailable
 from planted_secrets import plant
@@ -231,6 +232,27 @@ def test_a_directory_above_the_bound_is_cut_and_says_so(tmp_path: Path) -> None:
         os.unlink("0", dir_fd=fd)
         assert not _list(TargetRoot(fd), "/").truncated
         os.close(fd)
+
+
+def test_the_names_of_a_directory_are_bounded_by_their_bytes_too(tmp_path: Path) -> None:
+    room = MAX_NAMES_BYTES // 255
+    with TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path) as folder:
+        fd = os.open(folder, os.O_PATH)
+        for number in range(room):
+            os.symlink("x", f"{number}".rjust(255, "n"), dir_fd=fd)
+        page = _list(TargetRoot(fd), "/", after=room - 2)
+        assert (len(page.rows), page.next_index, page.truncated) == (2, 0, False)
+        os.symlink("x", "n" * 255, dir_fd=fd)
+        page = _list(TargetRoot(fd), "/", after=room - 2)
+        assert (len(page.rows), page.next_index, page.truncated) == (2, 0, True)
+        os.close(fd)
+
+
+@given(st.integers(-(2**80), 2**80))
+def test_a_time_is_shown_as_itself_or_as_the_nearest_that_a_row_holds(unix_ns: int) -> None:
+    shown = shown_time(unix_ns)
+    assert -(2**63) <= shown < 2**63
+    assert shown == unix_ns or abs(unix_ns) >= 2**63
 
 
 def test_secrets_in_names_and_targets_are_masked(root: TargetRoot, tmp_path: Path) -> None:

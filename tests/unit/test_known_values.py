@@ -13,6 +13,8 @@ from leadglass_agent.api import known_values
 from leadglass_agent.errors import KnownValue, KnownValuesUnread, TimedOut
 from leadglass_agent.processes.reader import Reader
 from leadglass_agent.processes.reader_client import ReaderClient
+from leadglass_agent.processes.spawning import Spawner
+from leadglass_agent.sandbox.posture import Role, Standing
 from leadglass_agent.views.procfs import open_proc
 from no_redaction import no_redactors
 from sample_processes import OnDisk, lay_out
@@ -28,18 +30,18 @@ _EDGE = 188 * 1024  # where the second piece begins
 @pytest.fixture
 async def reader(tmp_path: Path) -> AsyncIterator[ReaderClient]:
     ours, theirs = socket.socketpair()
-    stop, stopper = socket.socketpair()
+    orders, supervisor = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     proc = open_proc(lay_out(tmp_path / "proc", OnDisk(pid=7, environment=f"DB_PASSWORD={_VALUE}\0".encode())))
-    thread = threading.Thread(target=Reader(theirs, stop, proc, no_redactors()).run)
+    standing = Standing(Role.READER, one_way_glass=False)
+    thread = threading.Thread(target=Reader(theirs, Spawner(orders), proc, no_redactors(), standing).run)
     thread.start()
     client = await ReaderClient.connect(ours)
     listening = asyncio.create_task(client.run())
     yield client
-    stopper.sendall(b"x")
-    thread.join(timeout=20)
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
-    for end in (theirs, stop, stopper):
+    thread.join(timeout=20)
+    for end in (theirs, orders, supervisor):
         end.close()
     proc.close()
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import select
+import signal
 import threading
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,14 +18,13 @@ from hypothesis import strategies as st
 from leadglass_agent.errors import InvalidRequest
 from leadglass_agent.policy.glob import is_canonical
 from leadglass_agent.views import paths
-from leadglass_agent.views.kernel_filesystems import is_kernel_filesystem
+from leadglass_agent.views.kernel_filesystems import KERNEL_FILESYSTEMS, is_kernel_filesystem
 from leadglass_agent.views.paths import TargetRoot
 from leadglass_agent.views.rows import Unavailable
-from sample_processes import EVERY_PATH, answer_of, become, paths_scope
+from sample_processes import EVERY_PATH, LIBC, answer_of, become, paths_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from leadglass_agent.policy.scope import Scope
 
@@ -195,6 +199,87 @@ def test_file_systems_of_the_kernel_are_recognised(path: str, kernel: bool) -> N
         assert is_kernel_filesystem(fd) is kernel
     finally:
         os.close(fd)
+
+
+_HEADER = Path("/usr/include/linux/magic.h")
+# What holds files of the target, of other machines, or nothing that a path leads to.
+_OF_FILES = (
+    "ADFS_SUPER AFFS_SUPER AFS_SUPER AFS_FS AUTOFS_SUPER BCACHEFS_SUPER BTRFS_SUPER BTRFS_TEST CEPH_SUPER "
+    "CIFS_SUPER CODA_SUPER CRAMFS CRAMFS_MAGIC_WEND ECRYPTFS_SUPER EFS_SUPER EROFS_SUPER EXFAT_SUPER EXT2_SUPER "
+    "EXT3_SUPER EXT4_SUPER F2FS_SUPER FUSE_SUPER FUTEXFS_SUPER HOSTFS_SUPER HPFS_SUPER HUGETLBFS ISOFS_SUPER "
+    "JFFS2_SUPER MINIX2_SUPER MINIX3_SUPER MINIX_SUPER MSDOS_SUPER NCP_SUPER NFS_SUPER NILFS_SUPER OCFS2_SUPER "
+    "OVERLAYFS_SUPER QNX4_SUPER QNX6_SUPER RAMFS REISERFS_SUPER SMB2_SUPER SMB_SUPER SQUASHFS STACK_END TMPFS "
+    "UDF_SUPER V9FS XFS_SUPER NULL_FS "
+)
+
+
+@pytest.mark.skipif(not _HEADER.exists(), reason="needs the kernel's headers")
+def test_each_file_system_of_the_kernels_header_is_known_to_speak_for_the_kernel_or_to_hold_files() -> None:
+    """A new name is decided about when it appears, and not when somebody mounts it."""
+    defined = re.findall(r"#define\s+(\w+?)_MAGIC(?:_V1|2)?\s+(0x[0-9A-Fa-f]+)", _HEADER.read_text("ascii"))
+    known = frozenset(_OF_FILES.split())
+    assert len(defined) > 60
+    undecided = {name for name, number in defined if name not in known and int(number, 16) not in KERNEL_FILESYSTEMS}
+    assert undecided == set()
+
+
+@contextmanager
+def _automount(folder: Path) -> Iterator[int]:
+    """Mounts what an automounter mounts; gives the end of the pipe through which the kernel asks for a mount."""
+    listening, asking = os.pipe()
+    options = f"fd={asking},pgrp={os.getpgrp()},minproto=5,maxproto=5,direct".encode()
+    try:
+        if LIBC.mount(b"leadglass", os.fsencode(folder), b"autofs", 0, options):
+            pytest.skip("this kernel has no autofs")
+        try:
+            yield listening
+        finally:
+            LIBC.umount2(os.fsencode(folder), 2)  # MNT_DETACH, which also answers whoever waits
+    finally:
+        os.close(listening)
+        os.close(asking)
+
+
+def _makes_the_kernel_ask(listening: int, look: Callable[[], object]) -> bool:
+    """Looks from a process of another group, since the automounter's own is never waited for."""
+    looking = os.fork()
+    if looking == 0:
+        os.setpgid(0, 0)
+        status = 1
+        try:
+            look()
+            status = 0
+        finally:
+            os._exit(status)
+    ended, status = 0, 0
+    while not ended:
+        if select.select([listening], [], [], 0.05)[0]:
+            os.read(listening, 1_024)
+            os.kill(looking, signal.SIGKILL)
+            os.waitpid(looking, 0)
+            return True
+        ended, status = os.waitpid(looking, os.WNOHANG)
+    assert status == 0
+    return False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_no_look_makes_the_machine_mount_anything(root: TargetRoot, tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+
+    def look() -> None:
+        for follow in (True, False):
+            assert _where(root, "/net", follow=follow) == "/net"
+        opened = paths.open_path(root, b"/", EVERY_PATH, follow=True)
+        assert not isinstance(opened, Unavailable)
+        directory = paths.open_directory(opened)
+        assert not isinstance(directory, Unavailable)
+        os.stat("net", dir_fd=directory, follow_symlinks=False)  # as a listing does
+        assert not paths.is_kernel_entry(directory, b"net")
+
+    with _automount(tmp_path / "net") as listening:
+        assert not _makes_the_kernel_ask(listening, look)
+        assert _makes_the_kernel_ask(listening, (tmp_path / "net").read_bytes)
 
 
 def test_descriptors_are_closed_whatever_the_answer(root: TargetRoot, tmp_path: Path) -> None:

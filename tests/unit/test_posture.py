@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leadglass_agent.sandbox.posture import Posture, Role, harden, read_posture
+from leadglass_agent.sandbox.posture import Posture, Role, SandboxLevel, Standing, harden, read_posture
 from sample_processes import answer_of, become, forked
 
 _SECONDS = 10
@@ -44,7 +44,7 @@ def _hardened() -> object:
     mode = os.fstat(descriptor).st_mode & 0o777
     Path(name).unlink()
     return {
-        "posture": msgspec.to_builtins(read_posture(Role.READER)),
+        "posture": msgspec.to_builtins(read_posture(Standing(Role.READER, one_way_glass=False))),
         "no_new_privs": _status()["NoNewPrivs"],
         "core": resource.getrlimit(resource.RLIMIT_CORE),
         "mode": mode,
@@ -53,14 +53,16 @@ def _hardened() -> object:
 
 @pytest.mark.parametrize("role", Role)
 def test_a_posture_is_what_the_kernel_says(role: Role) -> None:
-    posture = read_posture(role)
+    posture = read_posture(Standing(role, one_way_glass=True, sandbox_level=SandboxLevel.SECCOMP, landlock_abi=3))
     status = _status()
     assert posture.role is role
     assert posture.pid == os.getpid()
     assert (posture.uid, posture.gid) == (os.geteuid(), os.getegid())
     assert posture.effective_capabilities == int(status["CapEff"], 16)
     assert posture.no_new_privs == (status["NoNewPrivs"] == "1")
-    assert posture.threads >= 1
+    assert (posture.one_way_glass, posture.sandbox_level, posture.landlock_abi) == (True, SandboxLevel.SECCOMP, 3)
+    assert posture.threads == len(tuple(Path("/proc/self/task").iterdir()))
+    assert (posture.seccomp_filters, posture.threads_filtered) == (0, 0)
     assert posture.resident_bytes > 1_000_000
 
 
@@ -79,7 +81,7 @@ def test_a_process_that_is_not_hardened_says_so() -> None:
     def plain() -> object:
         if os.geteuid() == 0:
             become(os.getuid(), os.getgid())
-        return msgspec.to_builtins(read_posture(Role.FRONT))
+        return msgspec.to_builtins(read_posture(Standing(Role.FRONT, one_way_glass=False)))
 
     posture = msgspec.convert(answer_of(plain), Posture)
     assert posture.dumpable

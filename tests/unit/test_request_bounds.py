@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leadglass.v1 import common_pb2, inspect_pb2
+from leadglass_agent.api.file_access import explain_access
 from leadglass_agent.api.inspect import list_directory, stat_files
 from leadglass_agent.api.request_bounds import path_of
 from leadglass_agent.api.text import read_text
@@ -41,8 +42,13 @@ def test_a_path_is_spelled_as_the_view_opens_it(typed: str) -> None:
         stat_files(inspect_pb2.StatFilesRequest(process=_PROCESS, paths=[_TYPED]).SerializeToString()),
         list_directory(inspect_pb2.ListDirectoryRequest(process=_PROCESS, path=_TYPED).SerializeToString()),
         read_text(inspect_pb2.ReadTextRequest(process=_PROCESS, path=_TYPED).SerializeToString()),
+        explain_access(
+            inspect_pb2.ExplainAccessRequest(
+                process=_PROCESS, path=_TYPED, operation=inspect_pb2.ACCESS_OPERATION_READ
+            ).SerializeToString()
+        ),
     ],
-    ids=["StatFiles", "ListDirectory", "ReadText"],
+    ids=["StatFiles", "ListDirectory", "ReadText", "ExplainAccess"],
 )
 def test_the_log_gets_the_plain_spelling_from_each_view(question: Question | StreamQuestion) -> None:
     assert [value for name, value in question.arguments if name in {"path", "paths"}] == [_PLAIN]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from children_process import children_process
 from leadglass_agent.errors import Reason
 from leadglass_agent.processes.frames import frame
 from leadglass_agent.processes.messages import (
@@ -23,7 +24,6 @@ from leadglass_agent.processes.messages import (
     encode_part,
 )
 from leadglass_agent.processes.seal import Sealers, Unsealed
-from leadglass_agent.views import procfs
 from leadglass_agent.views.rows import ProcessRef
 from leadglass_client.unsealing import new_key
 from sample_processes import EVERY_NAME, running
@@ -31,7 +31,7 @@ from sample_processes import EVERY_NAME, running
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from leadglass_agent.views.procfs import ProcRoot
+    from children_process import ChildrenProcess
 
 _SECONDS = 60.0
 _NS = 1_000_000_000
@@ -41,9 +41,10 @@ _TRIES = 20
 class _Loop:
     """The reader's part: it watches connections and asks for what came."""
 
-    def __init__(self, proc: ProcRoot) -> None:
+    def __init__(self, started: ChildrenProcess) -> None:
         self.watched: list[socket.socket] = []
-        self.sealers = Sealers(proc, self.watched.append, self.watched.remove)
+        self.started = started
+        self.sealers = Sealers(started.spawner, self.watched.append, self.watched.remove)
 
     def results(self) -> list[Part | Unsealed]:
         """Waits until nothing is watched any more and gives all that came."""
@@ -58,11 +59,10 @@ class _Loop:
 
 @pytest.fixture
 def loop() -> Iterator[_Loop]:
-    proc = procfs.open_proc()
-    one = _Loop(proc)
-    yield one
-    one.sealers.close()
-    proc.close()
+    with children_process() as started:
+        one = _Loop(started)
+        yield one
+        one.sealers.close()
 
 
 def _request(number: int, pid: int, deadline_ns: int = 0) -> RevealRequest:
@@ -76,17 +76,14 @@ def _request(number: int, pid: int, deadline_ns: int = 0) -> RevealRequest:
     )
 
 
-def _children() -> set[int]:
-    own = os.getpid()
-    return {int(child) for child in Path(f"/proc/{own}/task/{own}/children").read_text().split()}
-
-
 def _started(loop: _Loop, request: RevealRequest) -> int:
     """Submits a request and gives the number of the process that it was given to."""
-    before = _children()
+    before = loop.started.children()
     assert loop.sealers.submit(request, time.monotonic_ns()) is None
-    (started,) = _children() - before
-    return started
+    deadline = time.monotonic() + _SECONDS
+    while not (started := loop.started.children() - before):
+        assert time.monotonic() < deadline, "no process was started"
+    return next(iter(started))
 
 
 def _wait_until_gone(loop: _Loop, pid: int) -> None:

@@ -13,9 +13,6 @@ import json
 import warnings
 from typing import TYPE_CHECKING, Final, Never
 
-from joserfc import jws
-from joserfc.errors import JoseError, SecurityWarning
-
 from leadglass_agent.access.jwks import JwksError, parse_jwks
 from leadglass_agent.errors import EvidenceRefused
 from leadglass_agent.policy.standing import Evidence
@@ -111,6 +108,10 @@ def _check_signature(token: str, header: _Claims, source: EvidenceSource, keys: 
         _refuse("no pinned key has the token's kid")
     if pinned.algorithm not in {"", algorithm}:
         _refuse("the pinned key is for another algorithm")
+    # Loaded with the first token, by those whose policy asks for any: with what it needs it takes 1.4 MB.
+    from joserfc import jws  # noqa: PLC0415
+    from joserfc.errors import JoseError, SecurityWarning  # noqa: PLC0415
+
     registry = jws.JWSRegistry(algorithms=(algorithm,), strict_check_header=False)
     registry.max_header_length, registry.max_payload_length = _MAX_HEADER, MAX_TOKEN
     try:

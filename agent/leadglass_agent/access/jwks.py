@@ -7,20 +7,19 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Never, TypeAlias
 
-from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import ECKey, OKPKey, RSAKey
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 MAX_JWKS: Final = 256 * 1024
 _MAX_KEYS: Final = 64
 _MAX_KEY_ID: Final = 256
 _MIN_RSA_BITS: Final = 2048  # RFC 7518, sections 3.3 and 3.5
 
-PublicKey: TypeAlias = RSAKey | ECKey | OKPKey
+PublicKey: TypeAlias = "RSAKey | ECKey | OKPKey"
 
-_KINDS: Final[Mapping[str, type[RSAKey | ECKey | OKPKey]]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
+_KINDS: Final = frozenset({"RSA", "EC", "OKP"})
 
 
 class JwksError(Exception):
@@ -65,19 +64,24 @@ def _key(value: object) -> PinnedKey | None:
     members = {name: text for name, text in value.items() if isinstance(text, str)}
     if members.get("kty") == "oct" or "d" in value or "k" in value:
         _refuse("the key set holds a secret or private key")
-    kind = _KINDS.get(members.get("kty", ""))
+    kind = members.get("kty", "")
     key_id = members.get("kid", "")
-    if kind is None or not 0 < len(key_id) <= _MAX_KEY_ID or value.get("use", "sig") != "sig":
+    if kind not in _KINDS or not 0 < len(key_id) <= _MAX_KEY_ID or value.get("use", "sig") != "sig":
         return None
     return PinnedKey(key_id, members.get("alg", ""), _imported(kind, members))
 
 
-def _imported(kind: type[RSAKey | ECKey | OKPKey], members: Mapping[str, str]) -> PublicKey:
+def _imported(kind: str, members: Mapping[str, str]) -> PublicKey:
+    # Loaded with the first key, by those whose policy pins any: with what it needs it takes 1.4 MB.
+    from joserfc.errors import JoseError, SecurityWarning  # noqa: PLC0415
+    from joserfc.jwk import ECKey, OKPKey, RSAKey  # noqa: PLC0415
+
+    kinds: dict[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
     try:
         with warnings.catch_warnings():
             # A short key is refused below; a warning on standard error would be no answer to anybody.
             warnings.simplefilter("ignore", SecurityWarning)
-            key = kind.import_key(dict(members))
+            key = kinds[kind].import_key(dict(members))
             # The library makes the key of its numbers only when it is used.
             native = key.public_key
     except (JoseError, ValueError, TypeError, KeyError):

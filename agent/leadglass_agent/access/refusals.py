@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from leadglass_agent.access.abuse import AbuseLedger
 from leadglass_agent.access.budget import WINDOW_SECONDS, CallBudget
 from leadglass_agent.policy.model import SpiffeId
 
@@ -29,9 +30,10 @@ class Flood:
 
 
 class RefusalLedger:
-    """Refusals by caller: its SPIFFE id, or its address if it proved none."""
+    """Refusals by caller: its SPIFFE id, or its address if it proved none. Closed connections are summed beside."""
 
     def __init__(self) -> None:
+        self.abuse: Final = AbuseLedger()
         self._budget = CallBudget()
         self._floods: dict[str, Flood] = {}
 

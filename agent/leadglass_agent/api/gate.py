@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from leadglass_agent.access.budget import CallBudget
 from leadglass_agent.api import known_values
 from leadglass_agent.api.endings import Endings
 from leadglass_agent.api.headers import headers_of
-from leadglass_agent.api.places import StreamPlaces
+from leadglass_agent.api.places import call_places, stream_places
 from leadglass_agent.api.question import Call, LiveCall, Ports, Question, Reply, StreamQuestion
 from leadglass_agent.api.trail import Trail
 from leadglass_agent.audit.record import Event, EventKind
@@ -88,6 +88,7 @@ class Gate:
         self._taping = controls.taping
         self._audit = audit
         self._clock = clock
+        self.refusals: Final = refusals
         self._endings = Endings(
             ports=ports,
             watch=controls.watch,
@@ -97,7 +98,8 @@ class Gate:
             refusals=refusals,
         )
         self._outside = CallBudget()
-        self._places = StreamPlaces()
+        self._calls = call_places()
+        self._streams = stream_places()
 
     async def answer(self, name: str, method: Method | None, receive: Receive, peer: Peer) -> bytes:
         """Answers one call; every end of it, wanted or not, is in the audit log before the caller sees it.
@@ -134,8 +136,9 @@ class Gate:
             self._clock(),
         )
         try:
-            async with asyncio.timeout(_seconds(method, peer)):
-                return await run(trail)
+            with trail.held:
+                async with asyncio.timeout(_seconds(method, peer)):
+                    return await run(trail)
         except Refusal as error:
             # What the reader did not foresee comes as a refusal too, and has no id of this call yet.
             refusal = InternalError(str(error), error_id=call_id) if error.reason is Reason.INTERNAL else error
@@ -190,6 +193,7 @@ class Gate:
         caller = self._admission.caller(peer, started)
         trail.add(caller=caller.spiffe_id, key_digest=caller.key_digest, certificate_serial=caller.serial)
         self._admission.refuse_halted(caller, started)
+        trail.held.enter_context(self._calls.taken(caller.spiffe_id))
         await self._watch.arrived(trail)
 
         # 2 method: its row, and a request within its bounds
@@ -241,7 +245,7 @@ class Gate:
         await self._watch.answered(trail, (), trail.started)
         self._disclosing.refuse_spent(call)
         await self._taping.begin(trail)
-        with self._places.taken(call.caller.spiffe_id):
+        with self._streams.taken(call.caller.spiffe_id):
             pumping = asyncio.create_task(self._pump(question, live, send, trail, peer))
             holding = asyncio.create_task(self._hold(method, peer, live, trail))
             try:

@@ -54,7 +54,7 @@ def processes(page: ProcessPage, next_page_token: str) -> inspect_pb2.ListProces
         processes=[_process(row) for row in page.rows],
         next_page_token=next_page_token,
         read_time=timestamp(page.read_unix_ns),
-        incomplete_reason=_unavailable(page.incomplete),
+        incomplete_reason=unavailable(page.incomplete),
         redaction=profile(page.redaction),
     )
 
@@ -64,10 +64,11 @@ def environment(page: EnvironmentPage, next_page_token: str) -> inspect_pb2.List
     return inspect_pb2.ListEnvironmentResponse(
         process=_ref(page.process),
         variables=[
-            inspect_pb2.EnvironmentVariable(name=_text(row.name), presence=_presence(row.presence)) for row in page.rows
+            inspect_pb2.EnvironmentVariable(name=visible_text(row.name), presence=_presence(row.presence))
+            for row in page.rows
         ],
         next_page_token=next_page_token,
-        unavailable=_unavailable(page.unavailable),
+        unavailable=unavailable(page.unavailable),
         truncated=page.truncated,
         redaction=profile(NAMES),
     )
@@ -81,10 +82,10 @@ def files(rows: tuple[FileRow | MissingFile, ...]) -> inspect_pb2.StatFilesRespo
 def directory(page: DirectoryPage, next_page_token: str) -> inspect_pb2.ListDirectoryResponse:
     """Makes the answer of ListDirectory."""
     return inspect_pb2.ListDirectoryResponse(
-        path=_text(page.path),
+        path=visible_text(page.path),
         entries=[_file(row) for row in page.rows],
         next_page_token=next_page_token,
-        unavailable=_unavailable(page.unavailable),
+        unavailable=unavailable(page.unavailable),
         truncated=page.truncated,
         redaction=profile(NAMES),
     )
@@ -95,14 +96,14 @@ def text(page: TextPage) -> inspect_pb2.ReadTextResponse:
     return inspect_pb2.ReadTextResponse(
         file=None if page.file is None else _text_file(page.file),
         lines=[
-            inspect_pb2.TextLine(text=_text(line.text), is_context=line.is_context, after_gap=line.after_gap)
+            inspect_pb2.TextLine(text=visible_text(line.text), is_context=line.is_context, after_gap=line.after_gap)
             for line in page.lines
         ],
         position_bytes=page.position_bytes,
         redaction=profile(page.redaction),
         redactions=[common_pb2.RedactionCount(rule_id=rule, count=count) for rule, count in page.redactions],
         end=inspect_pb2.TEXT_END_UNSPECIFIED if page.end is None else inspect_pb2.TextEnd.Value(f"TEXT_END_{page.end}"),
-        unavailable=_unavailable(page.unavailable),
+        unavailable=unavailable(page.unavailable),
     )
 
 
@@ -145,8 +146,8 @@ def session(
     )
 
 
-def agent_process(posture: Posture) -> agent_pb2.AgentProcess:
-    """Makes the report on one of the agent's processes."""
+def agent_process(posture: Posture, *, attempts: bool) -> agent_pb2.AgentProcess:
+    """Makes the report on one of the agent's processes, with what it tried or without."""
     return agent_pb2.AgentProcess(
         role=agent_pb2.AgentProcessRole.Value(f"AGENT_PROCESS_ROLE_{posture.role.value}"),
         pid=posture.pid,
@@ -159,6 +160,15 @@ def agent_process(posture: Posture) -> agent_pb2.AgentProcess:
         sandbox_level=agent_pb2.SandboxLevel.Value(f"SANDBOX_LEVEL_{posture.sandbox_level.value}"),
         resident_memory_bytes=posture.resident_bytes,
         threads=posture.threads,
+        one_way_glass=posture.one_way_glass,
+        landlock_abi=posture.landlock_abi,
+        threads_filtered=posture.threads_filtered,
+        attempts=[
+            agent_pb2.ForbiddenAttempt(
+                attempt=one.attempt, error_name=one.error_name, forbidden=one.forbidden, refused=one.refused
+            )
+            for one in (posture.attempts if attempts else ())
+        ],
     )
 
 
@@ -176,7 +186,7 @@ def _process(row: ProcessRow) -> inspect_pb2.Process:
     message = inspect_pb2.Process(
         ref=_ref(row.ref),
         parent_pid=row.parent_pid,
-        name=_text(row.name),
+        name=visible_text(row.name),
         state=_STATES.get(row.state, inspect_pb2.PROCESS_STATE_UNSPECIFIED),
         owner_uid=row.owner_uid,
         owner_gid=row.owner_gid,
@@ -189,24 +199,24 @@ def _process(row: ProcessRow) -> inspect_pb2.Process:
     )
     match row.executable:
         case Unavailable() as reason:
-            message.executable_unavailable = _unavailable(reason)
+            message.executable_unavailable = unavailable(reason)
         case Visible() as text:
-            message.executable.CopyFrom(_text(text))
+            message.executable.CopyFrom(visible_text(text))
     match row.arguments:
         case Unavailable() as reason:
-            message.arguments_unavailable = _unavailable(reason)
+            message.arguments_unavailable = unavailable(reason)
         case arguments:
-            message.arguments.extend(_text(argument) for argument in arguments)
+            message.arguments.extend(visible_text(argument) for argument in arguments)
     return message
 
 
 def _file(row: FileRow | MissingFile) -> inspect_pb2.FileMetadata:
     match row:
         case MissingFile():
-            return inspect_pb2.FileMetadata(name=_text(row.name), unavailable=_unavailable(row.reason))
+            return inspect_pb2.FileMetadata(name=visible_text(row.name), unavailable=unavailable(row.reason))
         case FileRow():
             return inspect_pb2.FileMetadata(
-                name=_text(row.name),
+                name=visible_text(row.name),
                 type=inspect_pb2.FileType.Value(f"FILE_TYPE_{row.type.value}"),
                 mode=row.mode,
                 owner_uid=row.owner_uid,
@@ -216,13 +226,13 @@ def _file(row: FileRow | MissingFile) -> inspect_pb2.FileMetadata:
                 modify_time=timestamp(row.modify_unix_ns),
                 change_time=timestamp(row.change_unix_ns),
                 hard_links=row.hard_links,
-                link_target=None if row.link_target is None else _text(row.link_target),
+                link_target=None if row.link_target is None else visible_text(row.link_target),
             )
 
 
 def _text_file(file: TextFile) -> inspect_pb2.TextFile:
     return inspect_pb2.TextFile(
-        path=_text(file.path),
+        path=visible_text(file.path),
         size_bytes=file.size_bytes,
         modify_time=timestamp(file.modify_unix_ns),
         start_bytes=file.start_bytes,
@@ -236,7 +246,8 @@ def _presence(presence: Presence) -> inspect_pb2.Presence.ValueType:
     return inspect_pb2.Presence.Value(f"PRESENCE_{presence.value}")
 
 
-def _unavailable(reason: Unavailable | None) -> common_pb2.UnavailableReason.ValueType:
+def unavailable(reason: Unavailable | None) -> common_pb2.UnavailableReason.ValueType:
+    """Makes a reason; of none, the one that means that the view is there."""
     if reason is None:
         return common_pb2.UNAVAILABLE_REASON_UNSPECIFIED
     return common_pb2.UnavailableReason.Value(f"UNAVAILABLE_REASON_{reason.value}")
@@ -246,7 +257,8 @@ def _ref(ref: ProcessRef) -> common_pb2.ProcessRef:
     return common_pb2.ProcessRef(pid=ref.pid, start_ticks=ref.start_ticks)
 
 
-def _text(text: Visible) -> common_pb2.VisibleText:
+def visible_text(text: Visible) -> common_pb2.VisibleText:
+    """Makes a text of the target that was masked and escaped."""
     return common_pb2.VisibleText(text=text.text, truncated=text.truncated)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leadglass.v1 import access_pb2, agent_pb2, audit_pb2, inspect_pb2
-from leadglass_agent.api import access, administration, audit, inspect, itself, recordings, reveal, text
+from leadglass_agent.api import access, administration, audit, file_access, inspect, itself, recordings, reveal, text
 from leadglass_agent.policy.model import Permission
 
 if TYPE_CHECKING:
@@ -67,6 +67,12 @@ METHODS: tuple[Method, ...] = (
         needs=Permission.TEXT_REDACTED,
         question=text.read_text,
         stream_seconds=3_600.0,
+    ),
+    Method(
+        "/leadglass.v1.InspectService/ExplainAccess",
+        needs=Permission.FILES_ACCESS,
+        widens=(Permission.FILES_METADATA,),
+        question=file_access.explain_access,
     ),
     Method(
         "/leadglass.v1.AccessService/OpenSession",

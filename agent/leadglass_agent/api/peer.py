@@ -16,6 +16,8 @@ Announce: TypeAlias = Callable[[tuple[tuple[str, str], ...]], Awaitable[None]]
 # Keeps the call's receipt, to be sent behind the reply or the refusal.
 Conclude: TypeAlias = Callable[["Receipt"], None]
 
+_SPIFFE_ID = "peer_spiffe_id"
+_MAX_NAME = 2_048  # SPIFFE-ID, section 2.3
 _MAX_PROPERTY = 32
 
 
@@ -42,6 +44,11 @@ class Peer:
     def host(self) -> str:
         """The address without its port, which changes with each connection."""
         return host_of(self.address)
+
+    @property
+    def named(self) -> str:
+        """Who its certificate says that it is, empty if it says so in no accepted way; to count by, and no proof."""
+        return next(iter(self.auth.get(_SPIFFE_ID, ())), b"")[:_MAX_NAME].decode("ascii", "replace")
 
     @property
     def tls_version(self) -> str | None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from leadglass_agent.processes.reader_client import ReaderClient
     from leadglass_agent.recordings.recorder import Recorder
     from leadglass_agent.redaction.findings import RuleId
+    from leadglass_agent.sandbox.own_posture import OwnPosture
+    from leadglass_agent.sandbox.posture import Posture
     from leadglass_agent.views.rows import ProcessRef
 
 
@@ -66,6 +68,8 @@ class Ports:
     count_decision: Callable[[str | None, Ruling, Reason | None], None]
     check_sink: Callable[[], None]
     audit_log: LogView
+    own_posture: OwnPosture
+    supervisor: Posture
     recordings: Recorder | None = None
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import grpc
 import grpc.aio
@@ -14,8 +15,13 @@ from google.rpc.status_pb2 import Status as RichStatus
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
+from leadglass_agent import clock
+from leadglass_agent.access.abuse import AbuseCause
+from leadglass_agent.access.crowd import Bounds
+from leadglass_agent.api.connections import Connections
 from leadglass_agent.api.messages import receipt_message
 from leadglass_agent.api.peer import Peer
+from leadglass_agent.api.places import MAX_CALLS
 from leadglass_agent.api.tls import HANDSHAKE_SECONDS
 from leadglass_agent.errors import InternalError, InvalidRequest, Refusal
 
@@ -30,13 +36,27 @@ _SESSION_KEY = "leadglass-session"
 _RECEIPT_KEY = "leadglass-receipt-bin"
 _DOMAIN = "leadglass.dev"
 
+# By default grpc reads into blocks of up to 4 MiB: a client that floods with window updates then costs 130 MB.
+_READING: tuple[tuple[str, int], ...] = (
+    ("grpc.experimental.tcp_read_chunk_size", 8 * 1024),
+    ("grpc.experimental.tcp_max_read_chunk_size", 64 * 1024),
+    ("grpc.experimental.tcp_max_read_buffer_size", 64 * 1024),
+)
+
+_MAX_CONNECTIONS = 512
+_MAX_STREAMS = 16  # of a connection
 # Measured in the design (facts.md, "gRPC and TLS"): without these one client takes the server from all others.
 _LIMITS: tuple[tuple[str, int], ...] = (
+    *_READING,
     ("grpc.so_reuseport", 0),  # else an app of the same user binds the same port and takes new connections
-    ("grpc.max_concurrent_streams", 32),  # rapid reset: 39 MB instead of 568 MB
+    # Rapid reset: 39 MB instead of 568 MB with 32. Calls with 2 MB of metadata each: 50 MB with 32, 35 MB with 16.
+    ("grpc.max_concurrent_streams", _MAX_STREAMS),
+    # By default grpc cancels calls at random, whoever made them, once a thousand wait to be looked at.
+    ("grpc.server.max_pending_requests", _MAX_CONNECTIONS * _MAX_STREAMS),
+    ("grpc.server.max_pending_requests_hard_limit", _MAX_CONNECTIONS * _MAX_STREAMS),
     ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_SECONDS * 1_000)),
-    ("grpc.max_allowed_incoming_connections", 512),
-    ("grpc.max_connection_idle_ms", 10 * 60 * 1_000),
+    ("grpc.max_allowed_incoming_connections", _MAX_CONNECTIONS),
+    ("grpc.max_connection_idle_ms", 2 * 60 * 1_000),  # a client comes back in 5 ms, and notices nothing
     ("grpc.keepalive_time_ms", 60_000),  # a dead peer is noticed
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -45,12 +65,16 @@ _LIMITS: tuple[tuple[str, int], ...] = (
     ("grpc.max_metadata_size", 8 * 1024),
     ("grpc.absolute_max_metadata_size", 16 * 1024),
 )
-_MAX_CALLS = 200  # running at once, over all callers
+# The gate refuses by caller, and records it, before grpc does neither.
+_MOST_CALLS = 2 * MAX_CALLS
+_BOUNDS = Bounds(crowded=_MAX_CONNECTIONS * 3 // 4, share=_MAX_CONNECTIONS // 8)
 
+_MAX_PROBES = 64
 _HEALTH_LIMITS: tuple[tuple[str, int], ...] = (
+    *_READING,
     ("grpc.so_reuseport", 0),
     ("grpc.max_concurrent_streams", 4),
-    ("grpc.max_allowed_incoming_connections", 64),
+    ("grpc.max_allowed_incoming_connections", _MAX_PROBES),
     ("grpc.max_receive_message_length", 4 * 1024),
     ("grpc.absolute_max_metadata_size", 16 * 1024),
     ("grpc.server_handshake_timeout_ms", 3_000),  # else idle connections keep the kubelet out, 120 s each
@@ -58,6 +82,7 @@ _HEALTH_LIMITS: tuple[tuple[str, int], ...] = (
     ("grpc.max_connection_age_grace_ms", 1_000),
 )
 _MAX_HEALTH_CALLS = 64
+PROBE_BOUNDS: Final = Bounds(crowded=_MAX_PROBES // 2, share=_MAX_PROBES, silence=AbuseCause.PROBES)
 
 Handler = Callable[[object, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]
 StreamHandler = Callable[[object, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[None]]
@@ -69,6 +94,13 @@ class _Handlers(grpc.GenericRpcHandler):
     def __init__(self, gate: Gate, table: dict[str, Method]) -> None:
         self._gate = gate
         self._table = table
+        self._connections: Connections | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    def watch(self, port: int) -> None:
+        """Watches the connections of the port from now on, for as long as the event loop runs."""
+        self._connections = Connections(port, _BOUNDS, self._gate.refusals.abuse, clock.now)
+        self._watching = asyncio.get_running_loop().create_task(self._connections.run())
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
         """Gives the handler of a call: raw bytes in and out, since the gate parses and the barrier reads bytes.
@@ -85,7 +117,7 @@ class _Handlers(grpc.GenericRpcHandler):
         async def handle(_: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             behind = _Behind()
             try:
-                reply = await self._gate.answer(name, method, lambda: _receive(context), _peer(context, behind))
+                reply = await self._gate.answer(name, method, lambda: _receive(context), self._peer(context, behind))
             except Refusal as refusal:
                 await _abort(context, refusal, behind)
                 raise AssertionError from None  # abort raises; this line tells mypy so
@@ -99,12 +131,20 @@ class _Handlers(grpc.GenericRpcHandler):
             behind = _Behind()
             try:
                 # Writing waits until the caller takes messages: the gate reads no further meanwhile.
-                await self._gate.relay(name, method, lambda: _receive(context), context.write, _peer(context, behind))
+                await self._gate.relay(
+                    name, method, lambda: _receive(context), context.write, self._peer(context, behind)
+                )
             except Refusal as refusal:
                 await _abort(context, refusal, behind)
             context.set_trailing_metadata(behind.metadata())
 
         return handle
+
+    def _peer(self, context: grpc.aio.ServicerContext[bytes, bytes], behind: _Behind) -> Peer:
+        peer = _peer(context, behind)
+        if self._connections is not None:
+            self._connections.called(peer.address, peer.named)
+        return peer
 
 
 def api_server(
@@ -115,14 +155,16 @@ def api_server(
     address: str,
 ) -> tuple[grpc.aio.Server, int]:
     """Makes the server of the API and binds it; gives the port. Raises RuntimeError or ValueError if it cannot."""
+    handlers = _Handlers(gate, table)
     server = grpc.aio.server(
-        handlers=(_Handlers(gate, table),),
+        handlers=(handlers,),
         interceptors=(telemetry.interceptor(frozenset(table)),),
         options=_LIMITS,
-        maximum_concurrent_rpcs=_MAX_CALLS,
+        maximum_concurrent_rpcs=_MOST_CALLS,
     )
     # A resumed TLS session brings a certificate that nobody checked again; the gate refuses it.
     port = server.add_secure_port(address, tls.server_credentials())
+    handlers.watch(port)
     return server, port
 
 

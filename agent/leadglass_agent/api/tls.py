@@ -10,6 +10,7 @@ its handshake, holds the old factory: that thread then has more than a second, a
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 import time
@@ -47,8 +48,14 @@ class _Offer:
 class ServerTls:
     """Makes the port's credentials, and replaces what they hold while it serves."""
 
-    def __init__(self, credentials: Credentials, foresee: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        foresee: Callable[[], None] = lambda: None,
+        connect: Callable[[str], socket.socket] | None = None,
+    ) -> None:
         self._foresee: Final = foresee  # called before handshakes of our own that fail on purpose
+        self._connect: Final = connect or _connected  # gives a connection to host:port; the front may make none itself
         self.shown_digest = credentials.digest
         self._initial: Final = _configuration(credentials)
         self._lock: Final = threading.Lock()
@@ -72,9 +79,9 @@ class ServerTls:
         self._foresee()
         try:
             async with asyncio.timeout(_GIVING_SECONDS):
-                self._keep(await _pin(address))
+                self._keep(await self._pin(address))
                 self._put(_Offer(_configuration(credentials), started + _GIVING_SECONDS))
-                shown = await _shown_leaf(address)
+                shown = await self._shown_leaf(address)
         except (OSError, TimeoutError) as error:
             message = f"the port did not take part in the handshakes of a rotation: {type(error).__name__}"
             raise NotReplaced(message) from None
@@ -90,6 +97,39 @@ class ServerTls:
         for pin in self._pins:
             pin.cancel()
         await asyncio.gather(*self._pins, return_exceptions=True)
+
+    async def _pin(self, address: str) -> _Connection:
+        """Starts a handshake and stops in its middle: the answer proves that a handshaker holds the factory."""
+        connection = await self._open(address)
+        try:
+            connection.writer.write(_Handshake().step(b""))
+            await connection.receive()
+        except BaseException:
+            connection.writer.close()
+            raise
+        return connection
+
+    async def _shown_leaf(self, address: str) -> bytes | None:
+        """Gives the certificate (DER) that a new connection is shown."""
+        connection = await self._open(address)
+        handshake = _Handshake()
+        try:
+            connection.writer.write(handshake.step(b""))
+            while not handshake.is_done:
+                connection.writer.write(handshake.step(await connection.receive()))
+            return handshake.shown_leaf()
+        finally:
+            connection.writer.close()
+
+    async def _open(self, address: str) -> _Connection:
+        connecting = asyncio.ensure_future(asyncio.to_thread(self._connect, address))
+        try:
+            connected = await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(_close)  # what the thread brings when nobody waits any more
+            raise
+        connected.setblocking(False)  # noqa: FBT003 - its only form
+        return _Connection(*await asyncio.open_connection(sock=connected))
 
     def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
         """Answers grpc at each connection, on a thread of its own; nothing means that nothing changed."""
@@ -165,34 +205,14 @@ class _Handshake:
         return self._tls.getpeercert(binary_form=True)
 
 
-async def _pin(address: str) -> _Connection:
-    """Starts a handshake and stops in its middle: the answer proves that a handshaker holds the factory."""
-    connection = await _connect(address)
-    try:
-        connection.writer.write(_Handshake().step(b""))
-        await connection.receive()
-    except BaseException:
-        connection.writer.close()
-        raise
-    return connection
+def _close(connecting: asyncio.Future[socket.socket]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().close()
 
 
-async def _shown_leaf(address: str) -> bytes | None:
-    """Gives the certificate (DER) that a new connection is shown."""
-    connection = await _connect(address)
-    handshake = _Handshake()
-    try:
-        connection.writer.write(handshake.step(b""))
-        while not handshake.is_done:
-            connection.writer.write(handshake.step(await connection.receive()))
-        return handshake.shown_leaf()
-    finally:
-        connection.writer.close()
-
-
-async def _connect(address: str) -> _Connection:
+def _connected(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
-    return _Connection(*await asyncio.open_connection(_LOOPBACK.get(host, host).strip("[]"), int(port)))
+    return socket.create_connection((_LOOPBACK.get(host, host).strip("[]"), int(port)), HANDSHAKE_SECONDS)
 
 
 def _configuration(credentials: Credentials) -> grpc.ServerCertificateConfiguration:

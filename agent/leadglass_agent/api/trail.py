@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,7 +21,7 @@ _Field: TypeAlias = str | int | tuple[str, ...] | tuple[tuple[str, str | int | b
 
 
 class Trail:
-    """The event that grows while a call takes its steps, what was masked, and how far the call has come."""
+    """The event that grows while a call takes its steps, what was masked, how far it has come, and what it holds."""
 
     def __init__(self, event: Event, policy: Policy, method: Method | None, started: Instant) -> None:
         self._event = event
@@ -29,6 +30,7 @@ class Trail:
         self.method = method
         self.started = started
         self.redactions: Counter[str] = Counter()
+        self.held = ExitStack()
         self.request = b""
         self.standing: Standing | None = None
         self.replies = 0

@@ -19,7 +19,9 @@ Document: TypeAlias = "dict[str, Json]"
 VERSION: Final = "9.0.0"
 _US_NS: Final = 1_000
 _LONG_END: Final = 2**63  # the type `long` of an index holds no more
-_ALERTS: Final = frozenset({EventKind.HALTED, EventKind.AUDIT_HALT, EventKind.CLOCK_JUMPED, EventKind.REVEALED})
+_ALERTS: Final = frozenset(
+    {EventKind.HALTED, EventKind.AUDIT_HALT, EventKind.CLOCK_JUMPED, EventKind.REVEALED, EventKind.INTERFERENCE}
+)
 _WITHHELD: Final = frozenset({"KNOWN_VALUE", "KNOWN_VALUES_UNREAD"})
 _FAILURES: Final = frozenset(
     {EventKind.REFUSED, EventKind.RELOAD_FAILED, EventKind.HANDSHAKES_FAILED, EventKind.SINK_DOWN}
@@ -35,7 +37,10 @@ _KINDS: Final[Mapping[str, tuple[str, str]]] = {
     EventKind.AUDIT_HALT: ("intrusion_detection", "denied"),
     EventKind.CLOCK_JUMPED: ("intrusion_detection", "info"),
     EventKind.FIRST_SEEN: ("intrusion_detection", "info"),
+    EventKind.TRANSPORT_ABUSE: ("intrusion_detection", "denied"),
     EventKind.REVEALED: ("intrusion_detection", "access"),
+    EventKind.INTERFERENCE: ("intrusion_detection", "info"),
+    EventKind.FOREIGN_PROCESS: ("intrusion_detection", "info"),
     EventKind.HANDSHAKES_FAILED: ("authentication", "denied"),
     EventKind.RELOADED: ("configuration", "change"),
     EventKind.RELOAD_FAILED: ("configuration", "error"),
@@ -82,11 +87,12 @@ def ecs(record: Mapping[str, Json]) -> Document:
 
 def _event(record: Mapping[str, Json], kind: str) -> Document:
     withheld = text_of(record, "refusal") in _WITHHELD
+    is_alert = kind in _ALERTS or withheld or (kind == EventKind.FOREIGN_PROCESS and "severity" in record)
     category, what = _KINDS.get(kind, ("configuration", "info"))
     took = number_of(record, "duration_us")
     outcome = "failure" if kind in _FAILURES else "unknown" if kind == EventKind.INTENT else "success"
     return {
-        "kind": "alert" if kind in _ALERTS or withheld else "event",
+        "kind": "alert" if is_alert else "event",
         "category": ["intrusion_detection", "api"] if withheld else [category],
         "type": [what],
         "action": kind.lower(),

@@ -67,12 +67,17 @@ _BY_KIND: Final[Mapping[str, tuple[_Class, int]]] = {
     EventKind.AUDIT_HALT: (_FINDING, 1),
     EventKind.CLOCK_JUMPED: (_FINDING, 1),
     EventKind.FIRST_SEEN: (_FINDING, 1),
+    EventKind.TRANSPORT_ABUSE: (_FINDING, 1),
     EventKind.REVEALED: (_FINDING, 1),
+    EventKind.INTERFERENCE: (_FINDING, 1),
+    EventKind.FOREIGN_PROCESS: (_FINDING, 1),
     EventKind.REVIEW_CLOSED: (_FINDING, 3),
 }
 _FAILURES: Final = frozenset(
     {EventKind.REFUSED, EventKind.RELOAD_FAILED, EventKind.HANDSHAKES_FAILED, EventKind.SINK_DOWN}
 )
+# Of a record that sums up handshakes: since when, and how many of them came in a flood, whatever became of those.
+_NO_FAULTS: Final = frozenset({"since_boot_ns", "FREQUENT"})
 # What a method does, by the first word of its name; any other reads.
 _VERBS: Final = (("Open", 1), ("Close", 3), ("End", 3), ("Hold", 3), ("Shred", 4), ("Delete", 4))
 # Fields that stand elsewhere in the event as they are; every other one is kept in `unmapped`.
@@ -179,7 +184,7 @@ def _count(facts: Mapping[str, Json], kind: str) -> int | None:
         return number_of(facts, "calls")
     if kind != EventKind.HANDSHAKES_FAILED:
         return None
-    return sum(number_of(facts, cause) or 0 for cause in facts if cause != "since_boot_ns")
+    return sum(number_of(facts, cause) or 0 for cause in facts if cause not in _NO_FAULTS)
 
 
 def _metadata(record: Mapping[str, Json], kind: str) -> Event:
@@ -255,7 +260,7 @@ def _severity(record: Mapping[str, Json], kind: str) -> tuple[int, str]:
         return 5, "Critical"
     if kind in {EventKind.CLOCK_JUMPED, EventKind.SINK_DOWN, EventKind.TAIL_REPAIRED, EventKind.AUDIT_RECOVERED}:
         return 3, "Medium"
-    return (2, "Low") if kind in _FAILURES else (1, "Informational")
+    return (2, "Low") if kind in _FAILURES or kind == EventKind.FOREIGN_PROCESS else (1, "Informational")
 
 
 def _message(record: Mapping[str, Json], kind: str) -> str:

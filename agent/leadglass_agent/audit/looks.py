@@ -33,6 +33,7 @@ class How(StrEnum):
     LISTED = "listed it"
     LISTED_DIRECTORY = "listed its directory"
     READ = "read its text"
+    EXPLAINED = "asked who may use it"
     LOOKED_INTO = "looked into it"
     LISTED_PROCESSES = "listed processes"
     PERHAPS = "perhaps: the record had no room for all that was asked"
@@ -135,6 +136,7 @@ _PATH_VIEWS: Final = {
     f"{_INSPECT}StatFiles": How.STATED,
     f"{_INSPECT}ListDirectory": How.LISTED,
     f"{_INSPECT}ReadText": How.READ,
+    f"{_INSPECT}ExplainAccess": How.EXPLAINED,
 }
 
 

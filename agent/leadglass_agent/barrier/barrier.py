@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from leadglass_agent.barrier.fingerprints import Print
+    from leadglass_agent.barrier.mounts import Gather
     from leadglass_agent.views.procfs import ProcRoot
 
 
@@ -35,9 +36,10 @@ _MAX_NAME: Final = 256
 class Barrier:
     """Knows the values by their fingerprints, and keeps up with the processes of the pod."""
 
-    def __init__(self, proc: ProcRoot, mounts: tuple[str, ...] = ()) -> None:
+    def __init__(self, proc: ProcRoot, gather: Gather, mounts: tuple[str, ...] = ()) -> None:
+        """Takes what reads the files of secret mounts, and further folders that are such."""
         self._environments = Environments(proc)
-        self._mounts = Mounts(proc, mounts)
+        self._mounts = Mounts(proc, mounts, gather)
         self._is_large = False
         self._is_full = False
         self._fingerprints = Fingerprints()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Final
 
 from leadglass_agent.barrier import sieve
@@ -13,9 +12,10 @@ _MARK_BITS: Final = 32
 class BitSieve:
     """Two Bloom filters under keys of their own, for the compiled loop."""
 
-    def __init__(self, bits: int) -> None:
+    def __init__(self, bits: int, random: bytes) -> None:
+        """Takes a power of two, and 16 random bytes: marks fit where these are the same."""
         self._mask = bits - 1
-        self._keys = _keys_of(os.urandom(16))
+        self._keys = _keys_of(random)
         self._first, self._second = bytearray(bits // 8), bytearray(bits // 8)
         self._frozen: tuple[bytes, bytes] | None = None
 

@@ -45,11 +45,14 @@ class TooManyCandidates(Exception):
 class Fingerprints:
     """A set of pieces, each of which belongs to a numbered value."""
 
-    def __init__(self, *, large: bool = False, compiled: bool | None = None) -> None:
-        self._key = os.urandom(32)
+    def __init__(self, *, large: bool = False, compiled: bool | None = None, key: bytes = b"") -> None:
+        """Makes an empty set; with the `key` of another, in another process, its prints fit that one."""
+        self.key = key or os.urandom(32)
+        self.is_large = large
         if compiled is None:
-            compiled = not sieve.__file__.endswith(".py")
-        self._sieve = BitSieve(_LARGE if large else _SMALL) if compiled else ResidueSieve()
+            compiled = not sieve.__file__.endswith((".py", ".pyc"))
+        random = blake2b(self.key, digest_size=16, person=b"sieve").digest()
+        self._sieve = BitSieve(_LARGE if large else _SMALL, random) if compiled else ResidueSieve(random)
         # A tag of a gram above a bit for each length of its pieces; a digest of a piece above its value's number.
         self._grams, self._pieces = array("Q"), array("Q")
         self._recent_grams: dict[int, int] = {}
@@ -64,7 +67,7 @@ class Fingerprints:
         return f"Fingerprints({len(self)} pieces)"
 
     def prints(self, pieces: Iterable[bytes]) -> tuple[Print, ...]:
-        """Makes the prints of pieces of 8 to 32 bytes; also in a forked copy, whose prints fit the original."""
+        """Makes the prints of pieces of 8 to 32 bytes."""
         return tuple(
             (self._tag(piece[-GRAM:]), len(piece), self._digest(piece), self._sieve.mark(piece[-GRAM:]))
             for piece in pieces
@@ -129,10 +132,10 @@ class Fingerprints:
         self._recent_grams, self._recent_pieces = {}, {}
 
     def _tag(self, gram: bytes) -> int:
-        return _number(blake2b(gram, digest_size=8, key=self._key, person=b"gram")) >> (64 - _TAG_BITS)
+        return _number(blake2b(gram, digest_size=8, key=self.key, person=b"gram")) >> (64 - _TAG_BITS)
 
     def _digest(self, piece: bytes) -> int:
-        return _number(blake2b(piece, digest_size=8, key=self._key, person=b"piece")) >> (64 - _PIECE_BITS)
+        return _number(blake2b(piece, digest_size=8, key=self.key, person=b"piece")) >> (64 - _PIECE_BITS)
 
 
 def _number(digest: blake2b) -> int:

@@ -1,41 +1,37 @@
-"""Fingerprints the files of secret mounts in a forked copy, which may be killed when a file system hangs.
+"""Decides which secret mounts are read, and when; a process of its own reads them, since a file system may hang.
 
-Raw content stays in the copy; what comes back are prints and the names of files.
+Raw content stays in that process; what comes back are prints and the names of files.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import select
-import signal
 import time
-from typing import TYPE_CHECKING, Final, Never
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from leadglass_agent.barrier.fingerprints import Print
 from leadglass_agent.barrier.forms import pieces
 from leadglass_agent.barrier.origin import Origin, SourceKind
 from leadglass_agent.barrier.secret_files import secret_values
 from leadglass_agent.errors import KnownValuesUnread
-from leadglass_agent.sandbox.posture import die_with_parent
 from leadglass_agent.views import procfs
 from leadglass_agent.views.procfs import ProcessGone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
     from leadglass_agent.barrier.environments import Environments
-    from leadglass_agent.barrier.fingerprints import Fingerprints
+    from leadglass_agent.barrier.fingerprints import Fingerprints, Print
     from leadglass_agent.views.procfs import ProcRoot
+
+    PrintedFile = tuple[str, tuple[Print, ...]]
+    Gather = Callable[[int, "Wanted"], tuple[PrintedFile, ...] | None]
 
 DEFAULT_MOUNTS: Final = ("/var/run/secrets", "/run/secrets")
 _AGAIN_NS: Final = 30_000_000_000  # the kubelet itself takes up to a minute to bring a changed Secret
 _HUNG_AGAIN_NS: Final = 60_000_000_000
-_SECONDS: Final = 1.0  # a tmpfs takes milliseconds
-_MAX_RESULT: Final = 16 * 1024 * 1024
 _MAX_ROOTS: Final = 64
 # A Secret volume is a tmpfs; those of the runtime itself hold nothing that anybody put there.
 _TMPFS: Final = re.compile(rb"^\d+ \d+ \S+ \S+ (\S+) .*? - tmpfs ", re.MULTILINE)
@@ -44,15 +40,30 @@ _RUNTIME: Final = re.compile(
     rb"/(?:dev|proc|sys|run|tmp|var/run)?(?:/(?:shm|lock|user/\d+|acpi|scsi|firmware|fs/cgroup))?"
 )
 
-_File = tuple[str, tuple[Print, ...]]
-_decoder: msgspec.msgpack.Decoder[tuple[_File, ...]] = msgspec.msgpack.Decoder(tuple[_File, ...])
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is read below a root: folders, but no names of programs, as prints of these fingerprints' key."""
+
+    folders: tuple[bytes, ...]
+    program_names: frozenset[bytes]
+    fingerprints: Fingerprints
+
+    def prints(self, root: int) -> Iterator[PrintedFile]:
+        """Reads the files below a root, as descriptor; for the process that may be killed."""
+        for name, value in secret_values(root, self.folders, self.program_names):
+            yield name, self.fingerprints.prints(pieces(value))
 
 
 class Mounts:
-    """Which mount namespaces were read, and when."""
+    """Which mount namespaces were read, and when.
 
-    def __init__(self, proc: ProcRoot, configured: tuple[str, ...]) -> None:
+    `gather` reads what is wanted below a root, as descriptor, and gives None if that does not end in time.
+    """
+
+    def __init__(self, proc: ProcRoot, configured: tuple[str, ...], gather: Gather) -> None:
         self._proc = proc
+        self._gather = gather
         self._configured = tuple(path.encode() for path in configured)
         self.forget()
 
@@ -121,7 +132,7 @@ class Mounts:
             detail = "not every secret mount could be read in time"
             raise KnownValuesUnread(detail)
         try:
-            files = _read_in_copy(root, folders, program_names, fingerprints)
+            files = self._gather(root, Wanted(folders, frozenset(program_names), fingerprints))
         finally:
             os.close(root)
         if files is None:
@@ -151,65 +162,3 @@ class Mounts:
 def _plain(point: bytes) -> bytes:
     r"""Undoes the \040 of /proc/PID/mountinfo."""
     return re.sub(rb"\\([0-7]{3})", lambda match: bytes((int(match[1], 8) & 0xFF,)), point)
-
-
-def _read_in_copy(
-    root: int, folders: tuple[bytes, ...], program_names: AbstractSet[bytes], fingerprints: Fingerprints
-) -> tuple[_File, ...] | None:
-    """Gives the prints of the files; None if the copy hung, or died."""
-    ours, theirs = os.pipe()
-    copy = os.fork()
-    if copy == 0:
-        _run(theirs, root, folders, program_names, fingerprints)
-    os.close(theirs)
-    try:
-        return _decoder.decode(_received(ours))
-    except (OSError, msgspec.MsgspecError):
-        return None
-    finally:
-        os.close(ours)
-        os.kill(copy, signal.SIGKILL)
-        _reap(copy)
-
-
-def _received(pipe: int) -> bytes:
-    """Reads all that the copy sends; raises TimeoutError."""
-    data = bytearray()
-    until = time.monotonic() + _SECONDS
-    while len(data) <= _MAX_RESULT:
-        ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
-        if not ready:
-            raise TimeoutError
-        piece = os.read(pipe, 1 << 16)
-        if not piece:
-            return bytes(data)
-        data += piece
-    raise TimeoutError
-
-
-def _reap(copy: int) -> None:
-    """Waits a moment for the killed copy; one that the kernel holds in a hung file system is left to init."""
-    for _ in range(50):
-        if os.waitpid(copy, os.WNOHANG)[0]:
-            return
-        time.sleep(0.001)
-
-
-def _run(
-    pipe: int, root: int, folders: tuple[bytes, ...], program_names: AbstractSet[bytes], fingerprints: Fingerprints
-) -> Never:
-    status = 1
-    try:
-        die_with_parent(signal.SIGKILL)
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        files = [
-            (name, fingerprints.prints(pieces(value))) for name, value in secret_values(root, folders, program_names)
-        ]
-        whole = msgspec.msgpack.encode(files)
-        while whole:
-            whole = whole[os.write(pipe, whole) :]
-        status = 0
-    finally:
-        # Not sys.exit, nor a traceback: the copy must not run the reader's own clean-up, nor tell what it read.
-        os._exit(status)

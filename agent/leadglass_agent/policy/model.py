@@ -27,6 +27,7 @@ class Permission(StrEnum):
     ENV_NAMES = "env.names"
     FILES_METADATA = "files.metadata"
     FILES_LIST = "files.list"
+    FILES_ACCESS = "files.access"
     TEXT_REDACTED = "text.redacted"
     ENV_REVEAL = "env.reveal"
     SESSIONS_LIST = "sessions.list"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UnsetType
@@ -73,5 +72,7 @@ def listed(path: Path, items: Sequence[str]) -> list[tuple[Path, str]]:
 
 def nearest(name: str, known: list[str]) -> str:
     """Gives a question that names the nearest known word, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for a word that nobody knows, and nothing else
+
     near = get_close_matches(name[:64], known, n=1, cutoff=0.5)
     return f"; did you mean {quoted(near[0])}?" if near else ""

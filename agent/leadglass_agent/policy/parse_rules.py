@@ -14,7 +14,9 @@ from leadglass_agent.policy.parse_names import listed, nearest, read_globs, refu
 from leadglass_agent.strict_yaml import Document, Path, quoted
 
 _ENVIRONMENT: Final = frozenset({Permission.ENV_PRESENCE, Permission.ENV_NAMES, Permission.ENV_REVEAL})
-_FILES: Final = frozenset({Permission.FILES_METADATA, Permission.FILES_LIST, Permission.TEXT_REDACTED})
+_FILES: Final = frozenset(
+    {Permission.FILES_METADATA, Permission.FILES_LIST, Permission.FILES_ACCESS, Permission.TEXT_REDACTED}
+)
 _TEXT: Final = frozenset({Permission.PROCESSES_ARGV, Permission.TEXT_REDACTED})
 # They show nothing of any process, which is also why they need no grant.
 _PROCESSLESS: Final = GRANTLESS

@@ -21,7 +21,9 @@ _MAX_PROCESSES: Final = 100_000
 _UIDS: Final = range(1_000, 2_000)  # users of no special meaning, more than selectors of one policy name
 _PROCESSES: Final = frozenset({Permission.PROCESSES_LIST, Permission.PROCESSES_EXECUTABLE, Permission.PROCESSES_ARGV})
 _NAMES: Final = frozenset({Permission.ENV_PRESENCE, Permission.ENV_NAMES, Permission.ENV_REVEAL})
-_PATHS: Final = frozenset({Permission.FILES_METADATA, Permission.FILES_LIST, Permission.TEXT_REDACTED})
+_PATHS: Final = frozenset(
+    {Permission.FILES_METADATA, Permission.FILES_LIST, Permission.FILES_ACCESS, Permission.TEXT_REDACTED}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,11 @@ def boot_record(
             (f"{role}.effective_capabilities", f"{posture.effective_capabilities:x}"),
             (f"{role}.no_new_privs", posture.no_new_privs),
             (f"{role}.dumpable", posture.dumpable),
+            (f"{role}.one_way_glass", posture.one_way_glass),
             (f"{role}.sandbox_level", posture.sandbox_level.value),
+            (f"{role}.landlock_abi", posture.landlock_abi),
+            (f"{role}.threads", posture.threads),
+            (f"{role}.threads_filtered", posture.threads_filtered),
         ]
     try:
         signature = certify(verifier_key, load_pem_private_key(credentials.key, password=None))

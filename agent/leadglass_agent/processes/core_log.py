@@ -17,12 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from leadglass_agent.processes.handshakes import FailureReader
+from leadglass_agent.processes.handshakes import FailureReader, HandshakeFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from leadglass_agent.processes.handshakes import HandshakeFault
 
 _PIPE_BYTES: Final = 1024 * 1024  # what an ordinary user may ask for (pipe(7)); some 600 connections' lines
 _MAX_LINE: Final = 64 * 1024
@@ -94,6 +92,8 @@ class CoreLog:
                 _pass_on(lines, real)
                 for fault in failures.read(lines):
                     count(fault)
+                for _ in range(failures.take_begun()):
+                    count(HandshakeFault.FREQUENT)
                 if _MARK in lines + newline:
                     settled.set()
 

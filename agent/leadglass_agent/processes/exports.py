@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
 from leadglass_agent.audit.shipping import SinkTerms, WhenDown
+from leadglass_agent.processes.dialling import Peer
 from leadglass_agent.processes.shipping import Shipping
 from leadglass_agent.processes.witness import Witness
 from leadglass_agent.standard_output import StandardOutput
@@ -20,6 +21,7 @@ from leadglass_agent.telemetry.providers import Telemetry
 from leadglass_agent.telemetry.resource import resource_of
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping
 
     from leadglass_agent.access.approvals import PodFacts
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from leadglass_agent.audit.record import Event
     from leadglass_agent.clock import Instant
     from leadglass_agent.config import Config, Sink
+    from leadglass_agent.processes.dialling import Dialler
     from leadglass_agent.processes.live import Live
     from leadglass_agent.processes.shipping import ShippedLog
     from leadglass_agent.sandbox.posture import Posture
@@ -99,10 +102,16 @@ class Exports:
 
 
 def open_exports(
-    config: Config, version: str, pod: PodFacts, live: Live, audit: AuditWriter, clock: Callable[[], Instant]
+    config: Config,
+    version: str,
+    pod: PodFacts,
+    live: Live,
+    audit: AuditWriter,
+    clock: Callable[[], Instant],
+    dialler: Dialler,
 ) -> Exports:
     """Opens what the configuration asks for, and has the log tell it what it writes; raises StartRefused."""
-    exports = _opened(config, version, pod, live, audit.view.log, clock)
+    exports = _opened(config, version, pod, live, audit.view.log, clock, dialler)
     metrics = exports.telemetry.metrics
     audit.on_checkpoint = exports.witness.show
     audit.on_commit, audit.on_record = metrics.count_commit, metrics.count_record
@@ -110,22 +119,30 @@ def open_exports(
 
 
 def _opened(
-    config: Config, version: str, pod: PodFacts, live: Live, log: ShippedLog, clock: Callable[[], Instant]
+    config: Config,
+    version: str,
+    pod: PodFacts,
+    live: Live,
+    log: ShippedLog,
+    clock: Callable[[], Instant],
+    dialler: Dialler,
 ) -> Exports:
     output = StandardOutput()
     resource = resource_of(version, pod)
     shipping = None
     if config.audit.sink is not None:
-        shipping = _shipping(config.audit.sink, Path(config.audit.path), log, resource, version, clock)
+        dial_sink = partial(dialler.dial, Peer.SINK)
+        shipping = _shipping(config.audit.sink, Path(config.audit.path), log, resource, version, clock, dial_sink)
+    dial = partial(dialler.dial, Peer.TELEMETRY)
     if not config.telemetry.prometheus_listen:
-        telemetry = Telemetry(config.telemetry, resource, version, output)
+        telemetry = Telemetry(config.telemetry, resource, version, output, dial=dial)
         return Exports(output, telemetry, Witness(output), shipping, None)
     need_extra("opentelemetry.exporter.prometheus", "prometheus", "telemetry.prometheusListen")
     # Behind the check, and only for those who want it: 3 MB.
     from leadglass_agent.telemetry.prometheus import Asked, MetricsPage, MetricsText  # noqa: PLC0415
 
     text = MetricsText()
-    telemetry = Telemetry(config.telemetry, resource, version, output, (text.reader,))
+    telemetry = Telemetry(config.telemetry, resource, version, output, (text.reader,), dial)
     asked = Asked(live, config.trust_domain, clock)
     page = MetricsPage(config.telemetry.prometheus_listen, text, asked, telemetry.metrics)
     return Exports(output, telemetry, Witness(output), shipping, page)
@@ -144,12 +161,13 @@ def _shipping(
     resource: Mapping[str, str],
     version: str,
     clock: Callable[[], Instant],
+    dial: Callable[[], socket.socket],
 ) -> Shipping:
     need_extra("opentelemetry.proto", "otlp", "audit.sink")
     # Behind the check, and only for those who want it.
     from leadglass_agent.telemetry.otlp_records import records_sender  # noqa: PLC0415
     from leadglass_agent.telemetry.sending import Sender  # noqa: PLC0415
 
-    sender = Sender(sink.endpoint, sink.authorities, sink.headers_file)
+    sender = Sender(sink.endpoint, sink.authorities, sink.headers_file, dial)
     terms = SinkTerms(WhenDown(sink.when_down), sink.spool_mebibytes * _MEBIBYTE)
     return Shipping(log, records_sender(sender, resource, version), audit_path, terms, clock)

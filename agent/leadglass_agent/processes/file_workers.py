@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
 from collections import deque
 from dataclasses import dataclass, field
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import TYPE_CHECKING
 
 from leadglass_agent.processes import file_worker
@@ -22,18 +20,20 @@ from leadglass_agent.processes.messages import (
 )
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
+    from leadglass_agent.processes.spawning import Spawner
     from leadglass_agent.sandbox.posture import Posture
     from leadglass_agent.views.paths import TargetRoot
-    from leadglass_agent.views.redactors import Redactors
 
 _MAX_WORKERS = 4  # a pod rarely has more containers that are looked at within a minute
 _MAX_QUEUE = 32  # the calls of one busy dashboard
-# Killed workers that the kernel has not let go of: a file server that took a request and died holds its caller.
-_MAX_UNREAPED = 16
-_MAX_UNREAPED_OF_ROOT = 4  # one target must not use up the room of the others
 _DEADLINE_NS = 2_000_000_000
+# Whoever waits behind others is answered within three seconds, too: a request that is no further by then is late, and
+# one that comes to its turn has this long at least.
+_PROMISED_NS = 2_500_000_000
+_LEAST_NS = 500_000_000
 _IDLE_NS = 60_000_000_000
 _READ = 64 * 1024
 
@@ -53,13 +53,21 @@ class Late:
     request: FileRequest
 
 
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """A request, and until when there has to be an answer to it."""
+
+    request: FileRequest
+    until_ns: int
+
+
 @dataclass(slots=True)
 class _Worker:
-    pid: int
+    number: int
     connection: socket.socket
     used_ns: int
     buffer: FrameBuffer = field(default_factory=FrameBuffer)
-    queue: deque[FileRequest] = field(default_factory=deque)  # the first one is being worked on
+    queue: deque[_Queued] = field(default_factory=deque)  # the first one is being worked on
     deadline_ns: int | None = None
     sent_bytes: int = 0
     posture: Posture | None = None
@@ -71,15 +79,14 @@ class FileWorkers:
 
     def __init__(
         self,
-        redactors: Redactors,
+        spawner: Spawner,
         watch: Callable[[socket.socket], None],
         unwatch: Callable[[socket.socket], None],
     ) -> None:
-        self._redactors = redactors
+        self._spawner = spawner
         self._watch = watch
         self._unwatch = unwatch
         self._workers: dict[RootKey, _Worker] = {}
-        self._unreaped: dict[int, RootKey] = {}
 
     @property
     def postures(self) -> tuple[Posture, ...]:
@@ -90,16 +97,14 @@ class FileWorkers:
         """Queues a request for the worker of a root, which is started if need be; Late if there is no room."""
         worker = self._workers.get(key)
         if worker is None:
-            self._reap()
-            of_root = sum(held == key for held in self._unreaped.values())
-            if len(self._unreaped) >= _MAX_UNREAPED or of_root >= _MAX_UNREAPED_OF_ROOT or not self._make_room():
+            if not self._make_room():
                 return Late(request)
-            worker = self._start(root, now_ns)
+            worker = self._start(key, root, now_ns)
             self._workers[key] = worker
         if len(worker.queue) >= _MAX_QUEUE:
             return Late(request)
         worker.used_ns = now_ns
-        worker.queue.append(request)
+        worker.queue.append(_Queued(request, now_ns + _PROMISED_NS))
         if len(worker.queue) == 1 and not self._send(worker, now_ns):
             return self._lose(key)[0]
         return None
@@ -126,40 +131,43 @@ class FileWorkers:
         for key, worker in tuple(self._workers.items()):
             if worker.deadline_ns is not None and now_ns >= worker.deadline_ns:
                 yield from self._lose(key)
-            elif not worker.queue and now_ns - worker.used_ns >= _IDLE_NS:
+                continue
+            while len(worker.queue) > 1 and now_ns >= worker.queue[1].until_ns - _LEAST_NS:
+                yield Late(worker.queue[1].request)
+                del worker.queue[1]
+            if not worker.queue and now_ns - worker.used_ns >= _IDLE_NS:
                 self._lose(key)
-        self._reap()
 
     def next_deadline_ns(self) -> int | None:
         """Gives when expire has something to do next."""
-        return min((worker.deadline_ns for worker in self._workers.values() if worker.deadline_ns), default=None)
+        busy = [worker for worker in self._workers.values() if worker.deadline_ns is not None]
+        late = [worker.deadline_ns for worker in busy if worker.deadline_ns is not None]
+        return min(
+            [*late, *(worker.queue[1].until_ns - _LEAST_NS for worker in busy if len(worker.queue) > 1)], default=None
+        )
 
     def close(self) -> None:
         """Kills every worker."""
         for key in tuple(self._workers):
             self._lose(key)
 
-    def _start(self, root: TargetRoot, now_ns: int) -> _Worker:
-        ours, theirs = socket.socketpair()
-        pid = os.fork()
-        if pid == 0:
-            file_worker.run(theirs, root, self._redactors)
-        theirs.close()
+    def _start(self, key: RootKey, root: TargetRoot, now_ns: int) -> _Worker:
+        number, ours = self._spawner.start_worker(f"{key.mount} {key.inode}", root.fd)
         # A worker that stops reading must not stop the reader, so the socket's buffer has to hold a whole request. The
         # kernel doubles this (socket(7)); its default is less than the largest frame.
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_FRAME)
+        ours.setsockopt(SOL_SOCKET, SO_SNDBUF, MAX_FRAME)
         ours.settimeout(0)
         self._watch(ours)
-        return _Worker(pid=pid, connection=ours, used_ns=now_ns)
+        return _Worker(number=number, connection=ours, used_ns=now_ns)
 
     def _send(self, worker: _Worker, now_ns: int) -> bool:
         """Sends the first request of the queue and starts its deadline; False if the worker takes no more."""
-        data = frame(encode_request(worker.queue[0]))
+        data = frame(encode_request(worker.queue[0].request))
         try:
             sent = worker.connection.send(data)
         except OSError:
             return False
-        worker.deadline_ns = now_ns + _DEADLINE_NS
+        worker.deadline_ns = min(now_ns + _DEADLINE_NS, max(worker.queue[0].until_ns, now_ns + _LEAST_NS))
         worker.sent_bytes = 0
         return sent == len(data)
 
@@ -168,7 +176,7 @@ class FileWorkers:
         if worker.posture is None:
             self._open(worker, part)
             return None
-        if not worker.queue or part.id != worker.queue[0].id:
+        if not worker.queue or part.id != worker.queue[0].request.id:
             message = "a file worker answered what it was not asked"
             raise ChannelError(message)
         worker.sent_bytes += len(part.piece)
@@ -178,7 +186,7 @@ class FileWorkers:
         if part.last:
             worker.queue.popleft()
             worker.deadline_ns = None
-            while worker.queue and worker.queue[0].is_late(now_ns):
+            while worker.queue and worker.queue[0].request.is_late(now_ns):
                 worker.queue.popleft()
             if worker.queue and not self._send(worker, now_ns):
                 message = "a file worker takes no more requests"
@@ -212,12 +220,5 @@ class FileWorkers:
         worker = self._workers.pop(key)
         self._unwatch(worker.connection)
         worker.connection.close()
-        os.kill(worker.pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
-        self._unreaped[worker.pid] = key
-        self._reap()
-        return tuple(Late(request) for request in worker.queue)
-
-    def _reap(self) -> None:
-        for pid in tuple(self._unreaped):
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                del self._unreaped[pid]
+        self._spawner.end(worker.number)
+        return tuple(Late(queued.request) for queued in worker.queue)

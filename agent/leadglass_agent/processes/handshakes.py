@@ -22,6 +22,9 @@ GRPC_ENVIRONMENT: Final = {"GRPC_VERBOSITY": "INFO", "GRPC_TRACE": "handshaker"}
 _SECOND_NS: Final = 1_000_000_000
 _BETWEEN_RECORDS_NS: Final = 60 * _SECOND_NS
 _FORESEEN_NS: Final = 10 * _SECOND_NS  # our own handshakes end after HANDSHAKE_SECONDS at the latest
+# A thousand clients may come back at once, after a restart; then twenty a second are more than people make.
+_BURST: Final = 1_000
+_A_SECOND: Final = 20
 _MAX_OUTGOING: Final = 256  # connections of our own to others; one that is forgotten is counted as if it came in
 
 
@@ -37,6 +40,7 @@ class HandshakeFault(StrEnum):
     HUNG_UP = "HUNG_UP"  # the other side closed the connection without a word: probes of a port do
     TIMEOUT = "TIMEOUT"
     OTHER = "OTHER"
+    FREQUENT = "FREQUENT"  # it came in a flood of connections, whatever became of it
 
 
 # grpc 1.85, src/core/handshaker/handshaker.cc. The kind of the first handshaker tells which side the process is on.
@@ -90,16 +94,23 @@ class FailureReader:
 
     def __init__(self) -> None:
         self._outgoing: dict[bytes, None] = {}
+        self._begun = 0
 
     def read(self, lines: bytes) -> Iterator[HandshakeFault]:
         """Gives a fault for each; a handshake that the agent itself began, as a client, is none of them."""
         for line in _LINE.finditer(lines):
             if line["kind"] == _SERVER_SIDE:
+                self._begun += 1
                 self._outgoing.pop(line["begun"], None)
             elif line["kind"]:
                 self._remember(line["begun"])
             elif self._outgoing.pop(line["ended"], self) is self:
                 yield fault_of(line["error"])
+
+    def take_begun(self) -> int:
+        """Gives how many handshakes others have begun since this was asked last."""
+        begun, self._begun = self._begun, 0
+        return begun
 
     def _remember(self, handshake: bytes) -> None:
         self._outgoing.pop(handshake, None)
@@ -126,15 +137,28 @@ class HandshakeLedger:
         self._since_boot_ns = 0
         self._next_boot_ns = 0
         self._foreseen: dict[HandshakeFault, int] = {}
+        self._allowance = _BURST * _SECOND_NS
+        self._begun_boot_ns = 0
 
     def count(self, fault: HandshakeFault, boot_ns: int) -> None:
-        """Counts one, unless it is the one that was foreseen."""
+        """Counts one, unless it is the one that was foreseen, or one of a few that begin."""
         with self._lock:
-            if self._foreseen.pop(fault, 0) > boot_ns:
+            if self._foreseen.pop(fault, 0) > boot_ns or (
+                fault is HandshakeFault.FREQUENT and self._is_one_of_few(boot_ns)
+            ):
                 return
             if not self._counts:
                 self._since_boot_ns = boot_ns
             self._counts[fault] += 1
+
+    def _is_one_of_few(self, boot_ns: int) -> bool:
+        gained = (boot_ns - self._begun_boot_ns) * _A_SECOND
+        self._begun_boot_ns = boot_ns
+        self._allowance = min(_BURST * _SECOND_NS, self._allowance + gained)
+        if self._allowance < _SECOND_NS:
+            return False
+        self._allowance -= _SECOND_NS
+        return True
 
     def foresee(self, boot_ns: int) -> None:
         """Leaves out one of each fault that a rotation makes: it looks at our own port, and holds a handshake open."""

@@ -9,11 +9,15 @@ import msgspec
 from leadglass_agent.errors import Reason
 from leadglass_agent.policy.scope import Scope
 from leadglass_agent.processes.frames import ChannelError
+from leadglass_agent.processes.notices import Interfered
 from leadglass_agent.sandbox.posture import Posture
+from leadglass_agent.views.access.answer import AccessRow
+from leadglass_agent.views.access.model import Credentials, Operation, Settings
 from leadglass_agent.views.rows import (
     DirectoryPage,
     EnvironmentPage,
     FileRow,
+    ForeignProcess,
     MissingFile,
     ProcessPage,
     ProcessRef,
@@ -97,6 +101,19 @@ class TextRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
     close: bool
 
 
+class AccessRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Asks whether one process may use a path; the reader adds who it and the agent are, and the kernel's settings."""
+
+    process: ProcessRef
+    scope: Scope
+    scope_metadata: Scope | None
+    path: str
+    operation: Operation
+    who: Credentials | None = None
+    own: Credentials | None = None
+    settings: Settings | None = None
+
+
 class RevealRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
     """Asks for one variable of one process, sealed to a public X25519 key of 32 bytes."""
 
@@ -120,12 +137,21 @@ class AliveRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
     scope: Scope
 
 
+class ObserveRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Asks what was done to the agent's own processes, and for processes that came from outside if `foreign`."""
+
+    front_pid: int
+    foreign: bool
+
+
 class AgentRequest(_Request, frozen=True, forbid_unknown_fields=True, tag=True):
-    """Asks for the reader's report on its own processes and engine."""
+    """Asks for the reader's report on its own processes and engine; `attempt`: with what each tried anew."""
+
+    attempt: bool
 
 
-FileRequest = FilesRequest | DirectoryRequest | TextRequest
-ReadRequest = ProcessesRequest | EnvironmentRequest | CheckRequest | AliveRequest | AgentRequest
+FileRequest = FilesRequest | DirectoryRequest | TextRequest | AccessRequest
+ReadRequest = ProcessesRequest | EnvironmentRequest | CheckRequest | AliveRequest | AgentRequest | ObserveRequest
 Request = ReadRequest | FileRequest | RevealRequest
 
 
@@ -157,6 +183,12 @@ class TextAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=Tr
     """Answers TextRequest."""
 
     page: TextPage
+
+
+class AccessAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Answers AccessRequest."""
+
+    row: AccessRow
 
 
 class RevealAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -192,6 +224,14 @@ class AgentAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=T
     postures: tuple[Posture, ...]
 
 
+class ObservedAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Answers ObserveRequest; `look_again` asks for the next look sooner than usual."""
+
+    interference: tuple[Interfered, ...]
+    foreign: tuple[ForeignProcess, ...]
+    look_again: bool
+
+
 class RefusedAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
     """Refuses a request; detail is for the audit log and holds no value of the target."""
 
@@ -205,10 +245,12 @@ Answer = (
     | FilesAnswer
     | DirectoryAnswer
     | TextAnswer
+    | AccessAnswer
     | RevealAnswer
     | AliveAnswer
     | CheckAnswer
     | AgentAnswer
+    | ObservedAnswer
     | RefusedAnswer
 )
 

@@ -6,8 +6,7 @@ The raw value lives in that process alone, and the reader never holds the memory
 from __future__ import annotations
 
 import os
-import signal
-import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Never
 
@@ -21,18 +20,26 @@ from leadglass_agent.processes.messages import (
     RevealAnswer,
     RevealRequest,
     decode_part,
+    decode_request,
     encode_answer,
+    encode_request,
 )
+from leadglass_agent.sandbox.confine import confine_sealer
+from leadglass_agent.sandbox.floor import require
+from leadglass_agent.sandbox.posture import Role
+from leadglass_agent.start import StartRefused
 from leadglass_agent.views.environment_block import parse_name
 from leadglass_agent.views.reveal import read_breakglass_value
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
+    from leadglass_agent.processes.spawning import Spawner
+    from leadglass_agent.sandbox.posture import SandboxLevel
     from leadglass_agent.views.procfs import ProcRoot
 
 _MAX_SEALERS: Final = 2  # each takes 25 MB while it lives; a reveal is rare
-_MAX_UNREAPED: Final = 16  # killed, and not let go of by the kernel yet
 _DEADLINE_NS: Final = 10_000_000_000  # the caller's own deadline is what counts; it takes 0.2 s
 _MAX_SENT: Final = 64 * 1024  # a value of 32 KiB, its padding and its tag fit into half of that
 _READ: Final = 64 * 1024
@@ -48,7 +55,7 @@ class Unsealed:
 
 @dataclass(slots=True)
 class _Sealer:
-    pid: int
+    number: int
     connection: socket.socket
     request: RevealRequest
     deadline_ns: int
@@ -62,29 +69,25 @@ class Sealers:
 
     def __init__(
         self,
-        proc: ProcRoot,
+        spawner: Spawner,
         watch: Callable[[socket.socket], None],
         unwatch: Callable[[socket.socket], None],
     ) -> None:
-        self._proc = proc
+        self._spawner = spawner
         self._watch = watch
         self._unwatch = unwatch
         self._sealers: dict[int, _Sealer] = {}
-        self._unreaped: set[int] = set()
 
     def submit(self, request: RevealRequest, now_ns: int) -> RefusedAnswer | None:
         """Starts the process for a request; a refusal if there is no room for it."""
-        self._reap()
-        if len(self._sealers) >= _MAX_SEALERS or len(self._unreaped) >= _MAX_UNREAPED:
+        if len(self._sealers) >= _MAX_SEALERS:
             return RefusedAnswer(Reason.RATE_LIMITED, "other values are being revealed")
-        ours, theirs = socket.socketpair()
-        pid = os.fork()
-        if pid == 0:
-            _run(theirs, self._proc, request)
-        theirs.close()
-        ours.settimeout(0)
-        self._watch(ours)
-        self._sealers[pid] = _Sealer(pid, ours, request, min(request.deadline_ns, now_ns + _DEADLINE_NS))
+        number, channel = self._spawner.start_sealer()
+        channel.settimeout(0)
+        with suppress(OSError):  # without a process at its other end the channel ends, which is read there
+            channel.send(frame(encode_request(request)))
+        self._watch(channel)
+        self._sealers[number] = _Sealer(number, channel, request, min(request.deadline_ns, now_ns + _DEADLINE_NS))
         return None
 
     def receive(self, connection: socket.socket) -> Iterator[Part | Unsealed]:
@@ -106,7 +109,6 @@ class Sealers:
         for sealer in tuple(self._sealers.values()):
             if now_ns >= sealer.deadline_ns:
                 yield from self._end(sealer, RefusedAnswer(Reason.TIMED_OUT, "the value was not sealed in time"))
-        self._reap()
 
     def next_deadline_ns(self) -> int | None:
         """Gives when expire has something to do next."""
@@ -123,17 +125,10 @@ class Sealers:
             yield Unsealed(sealer.request, answer)
 
     def _kill(self, sealer: _Sealer) -> None:
-        del self._sealers[sealer.pid]
+        del self._sealers[sealer.number]
         self._unwatch(sealer.connection)
         sealer.connection.close()
-        os.kill(sealer.pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
-        self._unreaped.add(sealer.pid)
-        self._reap()
-
-    def _reap(self) -> None:
-        for pid in tuple(self._unreaped):
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                self._unreaped.discard(pid)
+        self._spawner.end(sealer.number)
 
 
 def _accepted(sealer: _Sealer, part: Part) -> Part:
@@ -148,29 +143,43 @@ def _accepted(sealer: _Sealer, part: Part) -> Part:
     return part
 
 
-def _run(connection: socket.socket, proc: ProcRoot, request: RevealRequest) -> Never:
-    """Answers the one request; never returns, since it runs in a forked copy of the reader."""
+def run(connection: socket.socket, proc: ProcRoot, *, floor: SandboxLevel) -> Never:
+    """Answers one request; never returns, since it runs in a forked copy of the supervisor."""
     status = 1
     try:
         become_own_process(connection.fileno(), proc.fd)
-        answer = guarded(lambda: _sealed(proc, request))
+        # Imported by this process alone, which ends right after; once it is confined no library can be loaded.
+        from leadglass_agent.access.sealing import seal  # noqa: PLC0415
+
+        require(confine_sealer(), Role.SEALER, floor)
+        request = _reveal_request(connection)
+        answer = guarded(lambda: _sealed(proc, request, seal))
         for payload in encode_answer(request.id, answer):
             connection.sendall(frame(payload))
         status = 0
-    except (ChannelError, OSError):
-        pass  # the reader is gone: nothing is left to do here
+    except (ChannelError, OSError, StartRefused):
+        pass  # the reader is gone, or the sandbox is not what was asked for: nothing is left to do here
     finally:
-        # Not sys.exit: the copy must not run the reader's own clean-up.
+        # Not sys.exit: the copy must not run the supervisor's own clean-up.
         os._exit(status)
 
 
-def _sealed(proc: ProcRoot, request: RevealRequest) -> RevealAnswer:
+def _reveal_request(connection: socket.socket) -> RevealRequest:
+    """Reads the one request that comes; raises ChannelError if it is another."""
+    buffer = FrameBuffer()
+    while data := connection.recv(_READ):
+        for payload in buffer.feed(data):
+            request = decode_request(payload)
+            if isinstance(request, RevealRequest):
+                return request
+    detail = "a sealer was asked for something else than a value"
+    raise ChannelError(detail)
+
+
+def _sealed(proc: ProcRoot, request: RevealRequest, seal: Callable[[bytes, bytes, int, bytes], bytes]) -> RevealAnswer:
     """Reads the value and seals it: an empty one, too, while of one that is not set there is nothing to seal."""
     value = read_breakglass_value(proc, request.process, request.name, request.scope)
     if value is None:
         return RevealAnswer(is_set=False, sealed=b"")
-    # Imported by this process alone, which ends right after.
-    from leadglass_agent.access.sealing import seal  # noqa: PLC0415
-
     sealed = seal(value.raw, request.recipient_key, request.process.pid, parse_name(request.name))
     return RevealAnswer(is_set=True, sealed=sealed)

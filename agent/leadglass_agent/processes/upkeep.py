@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from leadglass_agent.access.accounts import session_account
 from leadglass_agent.access.guard import HaltCause
 from leadglass_agent.access.session import SessionState
 from leadglass_agent.api.access import session_event
+from leadglass_agent.api.connections import Connections
+from leadglass_agent.api.server import PROBE_BOUNDS
 from leadglass_agent.audit.record import Event, EventKind, Ruling
 from leadglass_agent.errors import AuditUnavailable, Reason, Refusal, Severity
 from leadglass_agent.policy.model import RuleId
@@ -26,9 +29,12 @@ from leadglass_agent.processes.live import (
     ReloadFailed,
     TlsReloaded,
 )
+from leadglass_agent.processes.memory import Rests
 from leadglass_agent.processes.messages import AliveAnswer, AliveRequest
+from leadglass_agent.processes.observer import Observer, foreign_event
 
 if TYPE_CHECKING:
+    from leadglass_agent.access.abuse import Abuse
     from leadglass_agent.access.approvals import PodFacts
     from leadglass_agent.access.disclosure import Disclosure
     from leadglass_agent.access.guard import Guard
@@ -43,6 +49,7 @@ if TYPE_CHECKING:
     from leadglass_agent.processes.handshakes import FailedHandshakes, HandshakeLedger
     from leadglass_agent.processes.keeping import Keeping
     from leadglass_agent.processes.live import Change, Live
+    from leadglass_agent.processes.notices import Interfered
     from leadglass_agent.processes.reader_client import ReaderClient
     from leadglass_agent.telemetry.providers import Telemetry
 
@@ -51,6 +58,7 @@ _ALIVE_SECONDS: Final = 3.0
 _SECOND_NS: Final = 1_000_000_000
 # While the disk is full no more than this wait here; the book of sessions keeps the others, and opens no new ones.
 _MAX_UNRECORDED: Final = 1_000
+_SPIFFE: Final = "spiffe://"
 # The agent itself asks after a process that a caller was allowed to name when the session was opened.
 _ANY: Final = Scope(permits=(ScopeRule(rule_id=RuleId("upkeep")),))
 
@@ -75,18 +83,33 @@ class Upkeep:
     reveals: RevealBook
     halt_reviews: HaltReviews
     keeping: Keeping
+    observer: Observer = field(default_factory=Observer)
+    interference: asyncio.Event = field(default_factory=asyncio.Event)
+    rests: Rests = field(default_factory=Rests)
+    _probes: Connections = field(init=False)
     _unrecorded: deque[Event] = field(default_factory=deque)
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        """Begins to watch the port for health."""
+        self._probes = Connections(self.health.port, PROBE_BOUNDS, self.refusals.abuse, clock.now)
+
+    async def look_now(self) -> None:
+        """Sees how the agent's processes run: before it listens, to compare with later, and when a part has failed."""
+        self.observer = Observer()
+        await self._observe(clock.now())
 
     async def run(self) -> None:
         """Never returns."""
         while True:
+            self._probes.look()
             serving = await self.audit.probe() and await self._reader_answers()
             await self.health.tell(serving=serving and not self.stop.is_set())
             now = clock.now()
             self._end_after_clock_jump(now)
             self._end_revoked(now)
             await self._end_without_target(now)
+            await self._observe(now)
             await self._take_ended(now)
             open_sessions = self.sessions.open_sessions(now)
             accounts = (session_account(session.session_id, session.budget) for session in open_sessions)
@@ -104,6 +127,7 @@ class Upkeep:
                 audit_waiting=self.audit.records_waiting,
                 reviews_owed=len(self.reveals.owed()) + len(self.halt_reviews.owed()),
             )
+            self.rests.take(time.monotonic_ns())
             await asyncio.sleep(_TICK_SECONDS)
 
     async def reloaded(self, change: Change) -> None:
@@ -119,6 +143,24 @@ class Upkeep:
         self._end_revoked(now)
         await self._take_ended(now)
         await self._write()
+
+    def interfered(self, what: Interfered) -> None:
+        """Has it recorded that somebody interfered, and the agent ended; told once, whatever else follows."""
+        if self.interference.is_set():
+            return
+        facts = (("cause", what.cause.value), ("role", what.role.value), ("by_pid", what.by_pid))
+        self._unrecorded.append(Event(kind=EventKind.INTERFERENCE, severity=Severity.CRITICAL, facts=facts))
+        self.interference.set()
+
+    async def write_waiting(self) -> None:
+        """Writes what waits, after what is being written."""
+        await self._write()
+
+    def take_unrecorded(self) -> tuple[Event, ...]:
+        """Takes what waits to be recorded; for the end, after `run`."""
+        events = (*self._unrecorded, *(abuse_event(abuse) for abuse in self.refusals.abuse.close()))
+        self._unrecorded.clear()
+        return events
 
     def _end_after_clock_jump(self, now: Instant) -> None:
         """Ends all sessions: grants and certificates hold by the wall clock, and nobody knows which time is right."""
@@ -167,6 +209,13 @@ class Upkeep:
             gone = bound.difference(answer.alive)
             self.sessions.end_all_of(lambda session: session.target in gone, SessionState.TARGET_GONE, clock.now())
 
+    async def _observe(self, now: Instant) -> None:
+        # What nobody can record now is looked for later: most of it still runs then.
+        observed = await self.observer.observe(self.reader, now, foreign=len(self._unrecorded) < _MAX_UNRECORDED)
+        for what in observed.interference:
+            self.interfered(what)
+        self._unrecorded.extend(foreign_event(one) for one in observed.foreign)
+
     async def _take_ended(self, now: Instant) -> None:
         if len(self._unrecorded) >= _MAX_UNRECORDED:
             return
@@ -181,8 +230,13 @@ class Upkeep:
         if not self._unrecorded:  # else they go on being counted where they are, however long the disk is full
             now = clock.now()
             self._unrecorded.extend(flood_event(flood) for flood in self.refusals.summaries(now))
+            self._unrecorded.extend(abuse_event(abuse) for abuse in self.refusals.abuse.due(now))
             if failed := self.handshakes.due(now.boot_ns):
                 self._unrecorded.append(handshakes_event(failed))
+        # Whoever is cancelled meanwhile leaves it to be done: half of it would be recorded twice.
+        await asyncio.shield(self._write_all())
+
+    async def _write_all(self) -> None:
         # A reload and the tick both come here: each record is written once, and in order.
         async with self._writing:
             with suppress(AuditUnavailable):
@@ -212,6 +266,15 @@ def flood_event(flood: Flood) -> Event:
         detail="refused calls that were counted and not recorded one by one",
         facts=(("calls", flood.calls), ("since_boot_ns", flood.since_boot_ns)),
     )
+
+
+def abuse_event(abuse: Abuse) -> Event:
+    """Gives the one record that stands for connections which were closed."""
+    counts = tuple((cause.value, count) for cause, count in abuse.connections)
+    facts = (*counts, ("since_boot_ns", abuse.since_boot_ns))
+    if abuse.source.startswith(_SPIFFE):
+        return Event(kind=EventKind.TRANSPORT_ABUSE, caller=abuse.source, facts=facts)
+    return Event(kind=EventKind.TRANSPORT_ABUSE, facts=(("source", abuse.source), *facts))
 
 
 def handshakes_event(failed: FailedHandshakes) -> Event:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import dataclass
-from importlib import metadata, resources
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import hyperscan
 import msgspec
+from hyperscan._version import __version__ as _library_version
 
 from leadglass_agent.redaction import engine
 from leadglass_agent.redaction.beside import Shape
@@ -21,15 +23,17 @@ from leadglass_agent.redaction.readers import READERS
 from leadglass_agent.redaction.strict import strict_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Hashable, Sequence
 
     from leadglass_agent.redaction.catalogue.rules import Rule
     from leadglass_agent.redaction.spans import Span
 
 _SPECIFIC_RANK: Final = 10
 _GENERIC_RANK: Final = 20
+# The program is files on a disk; importlib.resources, which reads archives too, would take 2 MB of each process.
+_FOLDER: Final = Path(__file__).parent
 _ARTIFACT: Final = "catalogue.bin"
+_SMALLEST: Final = 9  # zlib: a sixth of the artifact, which every image carries
 # Whatever changes in these may give other rows for the same files.
 _MAKERS: Final = ("database.py", "catalogue/rules.py", "catalogue/patterns.py")
 
@@ -39,15 +43,15 @@ class _HeadRow(msgspec.Struct, frozen=True, array_like=True):
     rank: int
     width: int
     keep: int
-    tail: bytes
+    tail: int
     tail_most: int
-    lead: bytes
+    lead: int
     at_word_start: bool
 
 
 class _ShapeRow(msgspec.Struct, frozen=True, array_like=True):
     rule_id: str
-    sequences: list[list[tuple[bytes, int, int]]]
+    sequences: list[int]
 
 
 class _Artifact(msgspec.Struct, frozen=True, array_like=True):
@@ -57,6 +61,9 @@ class _Artifact(msgspec.Struct, frozen=True, array_like=True):
     rule_count: int
     heads: list[_HeadRow]
     besides: list[list[_ShapeRow]]
+    # Rows name these by their place: thousands are the same few, and each is read once.
+    tables: list[bytes]
+    sequences: list[list[tuple[int, int, int]]]
     database: bytes
 
 
@@ -88,16 +95,16 @@ class Database:
 
 def load() -> Database:
     """Loads what the build left beside the catalogue's files; compiles anew when it is missing or not theirs."""
-    file = resources.files("leadglass_agent.redaction.catalogue") / _ARTIFACT
+    file = _FOLDER / "catalogue" / _ARTIFACT
     try:
-        artifact = msgspec.msgpack.decode(file.read_bytes(), type=_Artifact)
+        artifact = msgspec.msgpack.decode(zlib.decompress(file.read_bytes()), type=_Artifact)
         if artifact.digest == _digest():
             compiled = hyperscan.loadb(artifact.database, hyperscan.HS_MODE_BLOCK)
             compiled.scratch = hyperscan.Scratch(
                 compiled
             )  # a database that was compiled has one, a loaded one has none
             return _database(artifact, compiled)
-    except (OSError, msgspec.MsgspecError, hyperscan.error):
+    except (OSError, zlib.error, msgspec.MsgspecError, hyperscan.error):
         pass  # built for another processor or version, or not at all: the sources say the same
     return compile_rules(load_rules())
 
@@ -112,7 +119,7 @@ def build(folder: Path) -> Path:
     check(rules, _database(artifact, compiled))
     target = folder / _ARTIFACT
     partial = target.with_suffix(".partial")
-    partial.write_bytes(msgspec.msgpack.encode(artifact))
+    partial.write_bytes(zlib.compress(msgspec.msgpack.encode(artifact), _SMALLEST))
     partial.replace(target)
     return target
 
@@ -145,6 +152,8 @@ def _compile(rules: Sequence[Rule]) -> tuple[_Artifact, hyperscan.Database]:
     flags: list[int] = []
     heads: list[_HeadRow] = []
     words: dict[bytes, list[_ShapeRow]] = {}
+    tables: dict[bytes, int] = {}
+    sequences: dict[tuple[tuple[int, int, int], ...], int] = {}
     for rule in rules:
         for head in rule.heads:
             expressions.append(head.expression)
@@ -155,13 +164,16 @@ def _compile(rules: Sequence[Rule]) -> tuple[_Artifact, hyperscan.Database]:
                     rank=_GENERIC_RANK if rule.generic else _SPECIFIC_RANK,
                     width=head.width,
                     keep=rule.keep,
-                    tail=rule.tail.members if rule.tail else b"",
+                    tail=_place(tables, rule.tail.members if rule.tail else b""),
                     tail_most=rule.tail.most if rule.tail else 0,
-                    lead=bytes(byte in rule.lead for byte in range(256)) if rule.lead else b"",
+                    lead=_place(tables, bytes(byte in rule.lead for byte in range(256)) if rule.lead else b""),
                     at_word_start=rule.at_word_start,
                 )
             )
-        shapes = [[(item.members, item.least, item.most) for item in shape] for shape in rule.shapes]
+        shapes = [
+            _place(sequences, tuple((_place(tables, item.members), item.least, item.most) for item in shape))
+            for shape in rule.shapes
+        ]
         for word in rule.words:
             words.setdefault(word, []).append(_ShapeRow(rule.id, shapes))
     contexts = [expression for context in CONTEXTS for expression in context.expressions]
@@ -180,6 +192,8 @@ def _compile(rules: Sequence[Rule]) -> tuple[_Artifact, hyperscan.Database]:
         rule_count=len(rules) + len(CONTEXTS) + 1,
         heads=heads,
         besides=list(words.values()),
+        tables=list(tables),
+        sequences=[list(sequence) for sequence in sequences],
         database=hyperscan.dumpb(compiled),
     )
     return artifact, compiled
@@ -197,21 +211,34 @@ def _numbers(heads: int, words: int) -> list[int]:
     return numbers
 
 
+_Placed = TypeVar("_Placed", bound="Hashable")
+
+
+def _place(places: dict[_Placed, int], item: _Placed) -> int:
+    """Gives the place of an item in a list without doubles, at its end if it is new."""
+    return places.setdefault(item, len(places))
+
+
 def _database(artifact: _Artifact, compiled: hyperscan.Database) -> Database:
+    tables = artifact.tables
+    sequences = [[(tables[members], least, most) for members, least, most in row] for row in artifact.sequences]
     heads = [
         Head(
             RuleId(row.rule_id),
             row.rank,
             row.width,
             row.keep,
-            row.tail,
+            tables[row.tail],
             row.tail_most,
-            row.lead,
+            tables[row.lead],
             at_word_start=row.at_word_start,
         )
         for row in artifact.heads
     ]
-    besides = [[Shape(RuleId(row.rule_id), row.sequences) for row in rows] for rows in artifact.besides]
+    besides = [
+        [Shape(RuleId(row.rule_id), [sequences[at] for at in row.sequences]) for row in rows]
+        for rows in artifact.besides
+    ]
     steps = engine.Steps(
         heads, besides, [context.confirm for context in CONTEXTS], [read for _, read in READERS], compiled
     )
@@ -224,9 +251,9 @@ def _escaped(word: bytes) -> bytes:
 
 def _digest() -> str:
     """Digests what the artifact follows from: files of the catalogue, what reads them, context rules, the library."""
-    digest = hashlib.sha256(metadata.version("hyperscan").encode())
+    digest = hashlib.sha256(_library_version.encode())
     for module in _MAKERS:
-        digest.update(hashlib.sha256((resources.files("leadglass_agent.redaction") / module).read_bytes()).digest())
+        digest.update(hashlib.sha256((_FOLDER / module).read_bytes()).digest())
     for file in family_files():
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     for expression, kind in NAMES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -49,7 +49,7 @@ class Vocabulary:
 
 
 def _read() -> Vocabulary:
-    file = resources.files(__package__) / "vocabulary.yaml"
+    file = Path(__file__).parent / "vocabulary.yaml"
     document = strict_yaml.load(file.read_bytes(), file.name, _Document)
     return Vocabulary(
         name_parts=tuple(part.replace("~", " ") for part in document.name_parts.split()),

@@ -17,7 +17,9 @@ from leadglass_agent.errors import Reason
 from leadglass_agent.policy.model import Permission
 from leadglass_agent.processes.handshakes import HandshakeFault
 from leadglass_agent.processes.live import Part
+from leadglass_agent.processes.notices import InterferenceCause
 from leadglass_agent.sandbox.posture import Role, SandboxLevel
+from leadglass_agent.views.lineage import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -204,6 +206,20 @@ KERNEL_LEVEL: Final = Instrument(
     "1 for each of the agent's processes and the level to which the kernel confines it",
     (_label("process", Role), _label("level", SandboxLevel)),
 )
+INTERFERENCE: Final = Instrument(
+    "leadglass.interference",
+    Kind.COUNTER,
+    "{act}",
+    "What was done to the agent's processes, for which it then ended, by what it was",
+    (_label("cause", InterferenceCause),),
+)
+PROCESSES_FOREIGN: Final = Instrument(
+    "leadglass.processes.foreign",
+    Kind.COUNTER,
+    "{process}",
+    "Processes that no container's first process started, by where they were found",
+    (_label("finding", Finding),),
+)
 RECORDINGS: Final = Instrument(
     "leadglass.recordings",
     Kind.COUNTER,
@@ -237,6 +253,8 @@ INSTRUMENTS: Final = (
     RELOADS,
     HANDSHAKES_FAILED,
     KERNEL_LEVEL,
+    INTERFERENCE,
+    PROCESSES_FOREIGN,
     RECORDINGS,
     PAGES,
 )

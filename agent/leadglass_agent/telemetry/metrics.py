@@ -67,6 +67,8 @@ class Metrics:
         self._halts = _counter(meter, instruments.HALTS)
         self._reloads = _counter(meter, instruments.RELOADS)
         self._handshakes = _counter(meter, instruments.HANDSHAKES_FAILED)
+        self._interference = _counter(meter, instruments.INTERFERENCE)
+        self._foreign = _counter(meter, instruments.PROCESSES_FOREIGN)
         self._recordings = _counter(meter, instruments.RECORDINGS)
         self._pages = _counter(meter, instruments.PAGES)
         self._gauge(instruments.SESSIONS_OPEN, lambda standing: [Observation(standing.sessions_open)])
@@ -95,7 +97,7 @@ class Metrics:
         self._decisions.add(1, labels if reason is None else labels | {"reason": reason.value})
 
     def count_record(self, event: Event) -> None:
-        """Counts a record that is durable, and what it tells of sessions, reveals, handshakes and recordings."""
+        """Counts a record that is durable, and what it tells of what it is about."""
         self._records.add(1, {"kind": event.kind.value})
         match event.kind:
             case EventKind.SESSION_ENDED:
@@ -104,6 +106,12 @@ class Metrics:
                 for fault, failed in event.facts:
                     if fault in HandshakeFault.__members__ and isinstance(failed, int):
                         self._handshakes.add(failed, {"cause": fault})
+            case EventKind.INTERFERENCE:
+                self._interference.add(1, {"cause": _fact(event, "cause", instruments.INTERFERENCE.labels[0])})
+            case EventKind.FOREIGN_PROCESS:
+                processes = dict(event.facts).get("processes")
+                finding = _fact(event, "finding", instruments.PROCESSES_FOREIGN.labels[0])
+                self._foreign.add(processes if isinstance(processes, int) else 1, {"finding": finding})
             case EventKind.REVEALED:
                 self._reveals.add(1)
             case EventKind.OUTCOME if event.recording is not None:

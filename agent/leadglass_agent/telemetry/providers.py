@@ -12,7 +12,8 @@ from leadglass_agent.telemetry.interceptor import CallInterceptor
 from leadglass_agent.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import socket
+    from collections.abc import Callable, Mapping
 
     import grpc.aio
     from opentelemetry.metrics import Meter
@@ -37,15 +38,16 @@ class Telemetry:
         version: str,
         output: StandardOutput,
         readers: tuple[MetricReader, ...] = (),
+        dial: Callable[[], socket.socket] | None = None,
     ) -> None:
-        """Raises StartRefused if what is configured is not installed or cannot be used."""
+        """Takes who connects to the endpoint; raises StartRefused if what is configured is not there or of no use."""
         self._providers: Providers | None = None
         meter: Meter = NoOpMeter(_SCOPE)
         self._tracer: Tracer = NoOpTracer()
         if config.exporter != "none" or readers:
             from leadglass_agent.telemetry.sdk import open_providers  # noqa: PLC0415 - only for those who export
 
-            self._providers = open_providers(config, resource, output, readers)
+            self._providers = open_providers(config, resource, output, readers, dial)
             meter = self._providers.metrics.get_meter(_SCOPE, version)
             self._tracer = self._providers.traces.get_tracer(_SCOPE, version)
         self.metrics = Metrics(meter)

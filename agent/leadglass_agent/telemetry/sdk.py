@@ -16,7 +16,8 @@ from leadglass_agent.telemetry.extras import need_extra
 from leadglass_agent.telemetry.instruments import INSTRUMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import socket
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -43,9 +44,13 @@ class Providers:
 
 
 def open_providers(
-    config: TelemetryConfig, resource: Mapping[str, str], output: StandardOutput, readers: tuple[MetricReader, ...]
+    config: TelemetryConfig,
+    resource: Mapping[str, str],
+    output: StandardOutput,
+    readers: tuple[MetricReader, ...],
+    dial: Callable[[], socket.socket] | None = None,
 ) -> Providers:
-    """Builds both; raises StartRefused if what is configured is not installed or cannot be used."""
+    """Builds both, with what connects to the endpoint; raises StartRefused if something is not there or of no use."""
     # Built directly and not by Resource.create: detectors would read the environment and the command line.
     described = Resource(dict(resource))
     traces = TracerProvider(
@@ -53,7 +58,7 @@ def open_providers(
         shutdown_on_exit=False,
         span_limits=SpanLimits(max_span_attributes=_MAX_ATTRIBUTES, max_events=0, max_links=0),
     )
-    exporters = _exporters(config, output)
+    exporters = _exporters(config, output, dial)
     if exporters is not None:
         spans, metrics = exporters
         readers = (*readers, PeriodicExportingMetricReader(metrics, export_interval_millis=_EXPORT_MS))
@@ -78,7 +83,9 @@ def _allowed() -> tuple[View, ...]:
     )
 
 
-def _exporters(config: TelemetryConfig, output: StandardOutput) -> tuple[SpanExporter, MetricExporter] | None:
+def _exporters(
+    config: TelemetryConfig, output: StandardOutput, dial: Callable[[], socket.socket] | None
+) -> tuple[SpanExporter, MetricExporter] | None:
     match config.exporter:
         case "none":
             return None
@@ -92,5 +99,5 @@ def _exporters(config: TelemetryConfig, output: StandardOutput) -> tuple[SpanExp
             from leadglass_agent.telemetry.sending import Sender  # noqa: PLC0415
 
             # A connection each: they send from threads of their own.
-            where = (config.endpoint, config.authorities, config.headers_file)
+            where = (config.endpoint, config.authorities, config.headers_file, dial)
             return OtlpSpans(Sender(*where)), OtlpMetrics(Sender(*where))

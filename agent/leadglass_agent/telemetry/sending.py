@@ -22,6 +22,8 @@ from leadglass_agent.telemetry.endpoint import EndpointError, parse_endpoint
 from leadglass_agent.telemetry.faults import NotTaken, SendFault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from leadglass_agent.telemetry.endpoint import Endpoint
 
 _WAIT_SECONDS: Final = 5.0  # for one answer of the socket
@@ -46,8 +48,11 @@ class Signal(StrEnum):
 class Sender:
     """One connection to a peer, for one thread; it is made again after each failure."""
 
-    def __init__(self, endpoint: str, authorities: str, headers_file: str) -> None:
-        """Raises StartRefused if the endpoint, the authorities or the headers cannot be used."""
+    def __init__(
+        self, endpoint: str, authorities: str, headers_file: str, dial: Callable[[], socket.socket] | None = None
+    ) -> None:
+        """Takes who makes the connections; raises StartRefused for an endpoint, authorities or headers of no use."""
+        self._dial = dial
         self._headers_file = headers_file
         self._connection: HTTPConnection | None = None
         try:
@@ -114,7 +119,11 @@ class Sender:
     def _connected(self) -> HTTPConnection:
         """Connects, without the handshake: that is the part which a peer could draw out."""
         connection = HTTPConnection(self._endpoint.host, self._endpoint.port, timeout=_WAIT_SECONDS)
-        connection.connect()
+        if self._dial is None:
+            connection.connect()
+        else:
+            connection.sock = self._dial()
+            connection.sock.settimeout(_WAIT_SECONDS)
         if self._tls is not None:
             connection.sock = self._tls.wrap_socket(
                 connection.sock, server_hostname=self._endpoint.host, do_handshake_on_connect=False

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.redaction.escape import visible
 from leadglass_agent.views import paths
+from leadglass_agent.views.file_times import shown_time
 from leadglass_agent.views.page_budget import MAX_PAGE_ROWS, MAX_PAGE_TEXT_BYTES, text_bytes
 from leadglass_agent.views.rows import DirectoryPage, FileRow, FileType, MissingFile, Unavailable
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from leadglass_agent.views.paths import OpenPath, TargetRoot
 
 MAX_ENTRIES: Final = 100_000
+# The names of one directory: entries of 80 bytes up to MAX_ENTRIES, and fewer of longer ones. Each worker keeps a list.
+MAX_NAMES_BYTES: Final = 8 * 1024 * 1024
 _MAX_CHARACTERS: Final = 1_024
 _BLOCK_BYTES: Final = 512  # the unit of st_blocks, stat(2)
+_MOST_BYTES: Final = 2**63 - 1  # that a file may have, LLONG_MAX
 _TYPES: Final = {
     stat.S_IFREG: FileType.REGULAR,
     stat.S_IFDIR: FileType.DIRECTORY,
@@ -84,8 +87,8 @@ def list_directory(
         try:
             shown, truncated = _shown(scope_list, opened, directory, memory or ListingMemory())
             rows = _page(redactor, scope_metadata, opened, directory, shown[after_index:], limit)
-        except OSError:
-            return _unavailable(redactor, requested, Unavailable.KERNEL_REFUSED)
+        except OSError as error:
+            return _unavailable(redactor, requested, paths.reason_of(error))
         finally:
             os.close(directory)
     end = after_index + len(rows)
@@ -126,9 +129,17 @@ def _shown(scope: Scope, opened: OpenPath, directory: int, memory: ListingMemory
 
 
 def _names(directory: int) -> tuple[list[bytes], bool]:
+    """Reads the names in the order that the file system has, up to both bounds; True if there are more."""
+    names: list[bytes] = []
+    room = MAX_NAMES_BYTES
     with os.scandir(directory) as entries:
-        names = [os.fsencode(entry.name) for entry in islice(entries, MAX_ENTRIES + 1)]
-    return names[:MAX_ENTRIES], len(names) > MAX_ENTRIES
+        for entry in entries:
+            name = os.fsencode(entry.name)
+            room -= len(name)
+            if len(names) == MAX_ENTRIES or room < 0:
+                return names, True
+            names.append(name)
+    return names, False
 
 
 def _page(
@@ -171,16 +182,18 @@ def _row(redactor: Redactor, name: Visible, found: os.stat_result, target: bytes
     kind = _TYPES.get(stat.S_IFMT(found.st_mode))
     if kind is None:
         return MissingFile(name, Unavailable.KERNEL_REFUSED)
+    # Who serves the file system says what it likes: what no field can hold is shown as the nearest that one can.
     return FileRow(
         name=name,
         type=kind,
         mode=stat.S_IMODE(found.st_mode),
         owner_uid=found.st_uid,
         owner_gid=found.st_gid,
-        size_bytes=found.st_size,
-        allocated_bytes=found.st_blocks * _BLOCK_BYTES,
-        modify_unix_ns=found.st_mtime_ns,
-        change_unix_ns=found.st_ctime_ns,
+        size_bytes=max(0, found.st_size),
+        # st_blocks is signed to Python alone: a count above 2**63 comes out below nothing.
+        allocated_bytes=min(found.st_blocks % 2**64 * _BLOCK_BYTES, _MOST_BYTES),
+        modify_unix_ns=shown_time(found.st_mtime_ns),
+        change_unix_ns=shown_time(found.st_ctime_ns),
         hard_links=found.st_nlink,
         link_target=None if target is None else _text(redactor, target),
     )

@@ -7,7 +7,7 @@ import os
 from typing import Final
 
 # f_type of statfs(2). From include/uapi/linux/magic.h unless another source is named.
-_KERNEL_FILESYSTEMS: Final = frozenset(
+KERNEL_FILESYSTEMS: Final = frozenset(
     {
         0x00009FA0,  # proc
         0x62656572,  # sysfs
@@ -44,6 +44,16 @@ _KERNEL_FILESYSTEMS: Final = frozenset(
         0x62656570,  # configfs, fs/configfs/mount.c
         0x67596969,  # rpc_pipefs, net/sunrpc/rpc_pipe.c
         0x6E667364,  # nfsd, fs/nfsd/nfsctl.c
+        0x76A9F425,  # ocfs2_dlmfs, fs/ocfs2/dlmfs/dlmfs.c
+        0x5A4F4653,  # zonefs: its files are a device's zones
+        0x11307854,  # flash chips
+        0x474D454D,  # guest memory, virt/kvm/guest_memfd.c
+        0x0A647361,  # functionfs, drivers/usb/gadget/function/f_fs.c
+        0xAEE71EE7,  # gadgetfs, drivers/usb/gadget/legacy/inode.c
+        0x23C9B64E,  # spufs, arch/powerpc/platforms/cell/spufs/inode.c
+        0x00687970,  # s390_hypfs, arch/s390/hypfs/inode.c
+        0x66726F67,  # ibmasmfs, drivers/misc/ibmasm/ibmasmfs.c
+        0x6F70726F,  # oprofilefs, drivers/oprofile/oprofilefs.c
     },
 )
 
@@ -59,4 +69,4 @@ def is_kernel_filesystem(fd: int) -> bool:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     # f_type is the first word; some of these numbers were signed 32-bit ones once.
-    return ctypes.c_long.from_buffer(buffer).value & _LOW_WORD in _KERNEL_FILESYSTEMS
+    return ctypes.c_long.from_buffer(buffer).value & _LOW_WORD in KERNEL_FILESYSTEMS

@@ -55,6 +55,8 @@ class OpenTexts:
                 if is_shown
                 else no_text(TextEnd.UNAVAILABLE, Unavailable.NOT_FOUND)
             )
+        except OSError as error:
+            page = no_text(TextEnd.UNAVAILABLE, paths.reason_of(error))  # as in open_text
         except BaseException:
             self.close(stream)
             raise

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from leadglass_agent.errors import InvalidRequest
+from leadglass_agent.sandbox.resolving import HOW_BYTES, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, how_address
 from leadglass_agent.views.kernel_filesystems import is_kernel_filesystem
 from leadglass_agent.views.procfs import descriptor_path
 from leadglass_agent.views.rows import Unavailable
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 MAX_PATH_BYTES: Final = 4_096
 
 _OPENAT2: Final = 437  # the same number on every architecture; glibc and musl have no wrapper
-# include/uapi/linux/openat2.h
-_RESOLVE_NO_MAGICLINKS: Final = 0x02
-_RESOLVE_IN_ROOT: Final = 0x10
 _MAX_TRIES: Final = 32  # the kernel answers EAGAIN while a rename or a mount races with ".."; openat2(2)
 _O_PATH: Final = os.O_PATH | os.O_CLOEXEC
 _O_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -41,12 +39,6 @@ _REASONS: Final = {
     errno.EXDEV: Unavailable.ESCAPES_ROOT,
 }
 _LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-class _OpenHow(ctypes.Structure):
-    """Mirrors struct open_how."""
-
-    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +141,15 @@ def reason_of(error: OSError) -> Unavailable:
     return _REASONS.get(error.errno or 0, Unavailable.KERNEL_REFUSED)
 
 
-def _resolve(root: int, path: bytes, flags: int, resolve: int = _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS) -> int:
-    how = _OpenHow(flags, 0, resolve)
+def _resolve(root: int, path: bytes, flags: int, resolve: int = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) -> int:
+    how = how_address(flags, resolve)
     for _ in range(_MAX_TRIES):
         fd: int = _LIBC.syscall(
             ctypes.c_long(_OPENAT2),
             ctypes.c_int(root),
             ctypes.c_char_p(path),
-            ctypes.byref(how),
-            ctypes.c_size_t(ctypes.sizeof(how)),
+            ctypes.c_void_p(how),
+            ctypes.c_size_t(HOW_BYTES),
         )
         if fd >= 0:
             return fd
@@ -209,7 +201,7 @@ def _reason(root: TargetRoot, path: bytes, error: OSError) -> Unavailable:
         return reason_of(error)
     # ELOOP is a magic link or too many links; without the refusal of magic links, the kernel says EXDEV for the former.
     try:
-        os.close(_resolve(root.fd, path, _O_PATH, _RESOLVE_IN_ROOT))
+        os.close(_resolve(root.fd, path, _O_PATH, RESOLVE_IN_ROOT))
     except OSError as second:
         return Unavailable.ESCAPES_ROOT if second.errno == errno.EXDEV else Unavailable.PATH_TOO_LONG
     return Unavailable.PATH_TOO_LONG

@@ -5,6 +5,7 @@ Formats: proc_pid_stat(5), proc_pid_status(5), proc_stat(5), proc_pid_mountinfo(
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final
@@ -15,11 +16,17 @@ _STATE: Final = 0
 _NUMBERS = itemgetter(1, 6, 11, 12, 17, 19, 20, 21)
 _ARGUMENTS_START, _ARGUMENTS_END = 45, 46
 _LEAST_FIELDS: Final = 22
+_POLICY: Final = 38
+# Parent, session, flags, nice value, start, scheduling policy of the same fields; the nice value alone has a sign.
+_ORIGIN = itemgetter(1, 3, 6, 16, 19, 38)
 # The longest number that the kernel prints is 2**64 - 1.
 _MAX_DIGITS: Final = 20
 _KERNEL_THREAD: Final = 0x00200000  # PF_KTHREAD, include/linux/sched.h
 # Names of files for ProcParseError.
 _STAT, _STATUS, _SYSTEM_STAT, _FDINFO = "stat", "status", "stat of the system", "fdinfo"
+_MOUNTINFO, _LOADAVG = "mountinfo", "loadavg"
+# 64 hexadecimal digits end a directory's name: cri-containerd-…, libpod-…, docker-…, or nothing before them.
+_CONTAINER_ID: Final = re.compile(rb"(?:^|[/-])([0-9a-f]{64})(?:\.scope)?(?=/|$)", re.MULTILINE)
 _IDS: Final = 4  # real, effective, saved, file system
 _MOUNT_POINT: Final = 4
 
@@ -50,6 +57,21 @@ class Stat:
     def has_memory(self) -> bool:
         """Says whether the process has user memory: not a kernel thread, and not ended."""
         return not self.kernel_thread and self.state not in {"Z", "X", "x"}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a process comes from and how it is scheduled, of /proc/PID/stat; a parent or session outside is 0."""
+
+    pid: int
+    name: bytes
+    state: str
+    parent_pid: int
+    session: int
+    kernel_thread: bool
+    nice: int
+    start_ticks: int
+    policy: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +110,57 @@ def parse_stat(data: bytes) -> Stat:
         resident_pages=resident,
         argument_bytes=_argument_bytes(fields),
     )
+
+
+def parse_origin(data: bytes) -> Origin:
+    """Parses the same text for what tells where a process comes from."""
+    opened, closed = data.find(b"("), data.rfind(b")")
+    fields = data[closed + 1 :].split()
+    if not 0 < opened < closed or len(fields) <= _POLICY:
+        raise ProcParseError(_STAT)
+    parent, session, flags, nice, start, policy = _ORIGIN(fields)
+    # A session outside the PID namespace is 0, and -1 while a process ends.
+    session_number = 0 if session.startswith(b"-") else _number(session, _STAT)
+    return Origin(
+        pid=_number(data[: opened - 1], _STAT),
+        name=data[opened + 1 : closed],
+        state=fields[_STATE].decode("ascii", "replace"),
+        parent_pid=_number(parent, _STAT),
+        session=session_number,
+        kernel_thread=bool(_number(flags, _STAT) & _KERNEL_THREAD),
+        nice=-_number(nice[1:], _STAT) if nice.startswith(b"-") else _number(nice, _STAT),
+        start_ticks=_number(start, _STAT),
+        policy=_number(policy, _STAT),
+    )
+
+
+def parse_root_mount(data: bytes) -> int:
+    """Parses /proc/PID/mountinfo for the number of the mount that is on top at the root, 0 if none is.
+
+    No two mounts have the same number at one time, so it tells containers apart, whoever their processes belong to.
+    """
+    found = b"0"
+    for line in data.split(b"\n"):
+        number, _, rest = line.partition(b" ")
+        if rest.split(b" ", 4)[3:4] == [b"/"]:
+            found = number
+    return _number(found, _MOUNTINFO)
+
+
+def parse_last_pid(data: bytes) -> int:
+    """Parses /proc/loadavg for the number that the PID namespace gave last to a process or thread."""
+    return _number(data.split()[-1] if data.strip() else b"", _LOADAVG)
+
+
+def parse_container_id(data: bytes) -> str:
+    """Parses /proc/PID/cgroup for the number that runtimes give to a container, its first 12 digits; "" without one."""
+    found = _CONTAINER_ID.findall(data)
+    return found[-1][:12].decode("ascii") if found else ""
+
+
+def parse_processors(data: bytes) -> bytes:
+    """Parses /proc/PID/status for the processors that the first thread may run on, as the kernel lists them."""
+    return _single(_keyed(data), b"Cpus_allowed_list")
 
 
 def parse_status(data: bytes) -> Status:

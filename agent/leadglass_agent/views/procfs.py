@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from leadglass_agent.views.proc_text import (
+    Origin,
     ProcParseError,
     Stat,
     Status,
     parse_boot_time,
     parse_descriptor_info,
+    parse_origin,
     parse_proc_options,
     parse_stat,
     parse_status,
@@ -108,9 +110,9 @@ def open_proc(path: str = "/proc") -> ProcRoot:
         raise
 
 
-def pids(proc: ProcRoot) -> list[int]:
-    """Lists the process numbers in order; the kernel bounds them (pid_max is at most 4,194,304)."""
-    listing = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc.fd)
+def pids(proc: ProcRoot, path: str = ".") -> list[int]:
+    """Lists the process numbers in order, or the threads in PID/task; pid_max bounds them, at most 4,194,304."""
+    listing = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc.fd)
     try:
         with os.scandir(listing) as entries:
             return sorted(int(entry.name) for entry in entries if entry.name.isascii() and entry.name.isdigit())
@@ -130,6 +132,11 @@ def open_process(proc: ProcRoot, pid: int) -> ProcessDirectory:
         raise ProcessGone from None
 
 
+def open_self(proc: ProcRoot) -> ProcessDirectory:
+    """Opens the directory of the process that asks."""
+    return ProcessDirectory(os.getpid(), os.open("self", _DIRECTORY, dir_fd=proc.fd))
+
+
 def owner(process: ProcessDirectory) -> tuple[int, int]:
     """Reads the effective user and group id.
 
@@ -145,6 +152,16 @@ def read_stat(process: ProcessDirectory) -> Stat:
     return parse_stat(_line(process.fd, "stat", _MAX_STAT))
 
 
+def read_small(proc: ProcRoot, path: str) -> bytes:
+    """Reads a file that fits in 64 KiB, PID/NAME of a process; raises ProcessGone or PermissionError."""
+    return _whole(proc.fd, path, _MAX_STATUS)
+
+
+def read_origin(proc: ProcRoot, path: str) -> Origin:
+    """Reads PID/stat or PID/task/TID/stat for where it comes from; raises ProcessGone or PermissionError."""
+    return parse_origin(_line(proc.fd, path, _MAX_STAT))
+
+
 def read_status(process: ProcessDirectory) -> Status:
     """Reads /proc/PID/status; raises ProcessGone, or PermissionError where hidepid forbids."""
     return parse_status(_whole(process.fd, "status", _MAX_STATUS))
@@ -153,6 +170,33 @@ def read_status(process: ProcessDirectory) -> Status:
 def read_uid_map(process: ProcessDirectory) -> bytes:
     """Reads /proc/PID/uid_map, which differs from our own in another user namespace; raises ProcessGone."""
     return _whole(process.fd, "uid_map", _MAX_UID_MAP)
+
+
+def read_status_text(process: ProcessDirectory) -> bytes:
+    """Reads /proc/PID/status as it is; raises ProcessGone, or PermissionError where hidepid forbids."""
+    return _whole(process.fd, "status", _MAX_STATUS)
+
+
+def read_gid_map(process: ProcessDirectory) -> bytes:
+    """Reads /proc/PID/gid_map; raises ProcessGone."""
+    return _whole(process.fd, "gid_map", _MAX_UID_MAP)
+
+
+def read_security_label(process: ProcessDirectory) -> bytes:
+    """Reads the label that a security module gives the process, empty if there is none; raises ProcessGone."""
+    try:
+        return _whole(process.fd, "attr/current", PAGE_BYTES)
+    except OSError:  # EINVAL without a module; some refuse to tell
+        return b""
+
+
+def read_setting(proc: ProcRoot, name: str) -> int | None:
+    """Reads a number below /proc/sys/fs; None where it cannot be read."""
+    try:
+        text = _whole(proc.fd, f"sys/fs/{name}", PAGE_BYTES).strip()
+    except (OSError, ProcessGone):
+        return None
+    return int(text) if text.isdigit() else None
 
 
 def read_command_line(process: ProcessDirectory, limit: int) -> Block:

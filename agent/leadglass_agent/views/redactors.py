@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.policy.model import Profile
 from leadglass_agent.redaction.redactor import Redactor
 from leadglass_agent.views.environment_block import MAX_NAME_CHARACTERS
+from leadglass_agent.views.one_catalogue import share_rows, strict_of
 from leadglass_agent.views.remembered import Remembered, ShownNames
 
 if TYPE_CHECKING:
@@ -43,6 +45,12 @@ class Redactors:
         return self.balanced.rule_ids | self.strict.rule_ids
 
 
+@cache
 def build_redactors() -> Redactors:
-    """Compiles both; raises RedactionError or what the catalogue finds wrong."""
-    return Redactors.made_of(Redactor(Profile.BALANCED.value), Redactor(Profile.STRICT.value))
+    """Loads the catalogue, once for both; raises RedactionError or what the catalogue finds wrong.
+
+    Called again it gives the same: whoever loads it before everything else has the rest fill the room that this needs.
+    """
+    balanced = Redactor(Profile.BALANCED.value)
+    share_rows(balanced)
+    return Redactors.made_of(balanced, strict_of(balanced))

@@ -13,6 +13,7 @@ import msgspec
 from leadglass_agent.policy.model import Profile
 from leadglass_agent.redaction.escape import Visible
 from leadglass_agent.redaction.findings import RuleId
+from leadglass_agent.views.lineage import Finding
 
 
 class Unavailable(StrEnum):
@@ -229,3 +230,20 @@ class TextPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     is_waiting: bool = False
     end: TextEnd | None = None
     unavailable: Unavailable | None = None
+
+
+class ForeignProcess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A process that came from outside, or the last of `processes` alike; -1, 0 and "" for what cannot be known.
+
+    `first_pid` is the first process of its container. `stays` tells that it ran for longer than probes do.
+    """
+
+    finding: Finding
+    pid: int
+    start_ticks: int
+    name: Visible
+    uid: int
+    first_pid: int
+    container_id: str
+    processes: int
+    stays: bool

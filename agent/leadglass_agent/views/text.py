@@ -54,11 +54,14 @@ def open_text(root: TargetRoot, redactors: Redactors, scope: Scope, query: TextQ
             reading = TextReading(source, redactors.of(profile), query, filtered, profile, opened.canonical)
             if not reading.is_binary:
                 return reading
-        os.close(found)
-        return TextPage(0, Profile.STRICT, end=TextEnd.UNAVAILABLE, unavailable=Unavailable.BINARY_FILE)
+        reason = Unavailable.BINARY_FILE
+    except OSError as error:
+        reason = paths.reason_of(error)  # a disk that fails, or a file server that went away
     except BaseException:
         os.close(found)
         raise
+    os.close(found)
+    return TextPage(0, Profile.STRICT, end=TextEnd.UNAVAILABLE, unavailable=reason)
 
 
 def _open_file(opened: OpenPath) -> int | Unavailable:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from leadglass_agent.redaction.escape import visible
 from leadglass_agent.views import paths
+from leadglass_agent.views.file_times import shown_time
 from leadglass_agent.views.masked_text import CONTEXT_BYTES, MaskedText
 from leadglass_agent.views.page_budget import MAX_PAGE_ROWS
 from leadglass_agent.views.rows import TextEnd, TextFile, TextLine, TextPage, TextStart, Unavailable
@@ -183,10 +184,9 @@ class TextReading:
         else:
             self._stop = self._whole_lines(self._position)
             if self._stop == self._position:
-                self._is_waiting = True
-                if not self._still_has_its_name(root, scope):
-                    self._stop = self._size
-                    self._end = TextEnd.FILE_ROTATED
+                # A page that waits is not sent, and the last one has to be.
+                self._is_waiting = self._still_has_its_name(root, scope)
+                self._end = None if self._is_waiting else TextEnd.FILE_ROTATED
 
     def _still_has_its_name(self, root: TargetRoot, scope: Scope) -> bool:
         opened = paths.open_path(root, paths.parse_path(self._query.path), scope, follow=True)
@@ -244,7 +244,7 @@ class TextReading:
         return TextFile(
             path=visible(self._redactor.redact(self.canonical).text, _MAX_NAME),
             size_bytes=self._found.st_size,
-            modify_unix_ns=self._found.st_mtime_ns,
+            modify_unix_ns=shown_time(self._found.st_mtime_ns),
             start_bytes=self._start,
             starts_within_line=not self._source.is_line_start(self._start)
             and self._start != len(self._source.encoding.mark),

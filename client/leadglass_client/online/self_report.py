@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from leadglass_client.settings.global_options import GlobalOptions
 
 
-def show_self(options: GlobalOptions, form: OutputForm) -> None:
-    """Prints build, policy and posture of the agent."""
+def show_self(options: GlobalOptions, form: OutputForm, *, attempt: bool) -> None:
+    """Prints build, policy and posture of the agent; `attempt` has each process try what its sandbox forbids."""
     with Agent(resolve_target(options)) as agent:
-        report = agent.ask(AgentServiceStub(agent.channel).GetSelf, GetSelfRequest())
+        report = agent.ask(AgentServiceStub(agent.channel).GetSelf, GetSelfRequest(attempt_forbidden=attempt))
     show(self_sheet(report), form, no_color=options.no_color)

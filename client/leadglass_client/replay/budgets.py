@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leadglass.v1.inspect_pb2 import (
+    ExplainAccessRequest,
+    ExplainAccessResponse,
     ListDirectoryRequest,
     ListDirectoryResponse,
     ListEnvironmentRequest,
@@ -69,6 +71,8 @@ def _shown(request: Message | None, reply: Message, *, is_first: bool) -> Shown:
             below = path.rstrip("/")
             rows = len(reply.entries)
             paths = frozenset((path, *(f"{below}/{entry.name.text}" for entry in reply.entries)))
+        case ExplainAccessRequest() as asked, ExplainAccessResponse():
+            rows, answers, paths = 1, 1, frozenset({plain(asked.path)})
         case ReadTextRequest() as asked, ReadTextResponse():
             rows, paths = len(reply.lines), frozenset({plain(asked.path)})
         case _:

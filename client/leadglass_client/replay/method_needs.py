@@ -20,6 +20,7 @@ NEEDS: Final[dict[str, tuple[Permission, tuple[Permission, ...]]]] = {
     "/leadglass.v1.InspectService/StatFiles": (Permission.FILES_METADATA, ()),
     "/leadglass.v1.InspectService/ListDirectory": (Permission.FILES_LIST, (Permission.FILES_METADATA,)),
     "/leadglass.v1.InspectService/ReadText": (Permission.TEXT_REDACTED, ()),
+    "/leadglass.v1.InspectService/ExplainAccess": (Permission.FILES_ACCESS, (Permission.FILES_METADATA,)),
     "/leadglass.v1.AccessService/Reveal": (Permission.ENV_REVEAL, ()),
 }
 

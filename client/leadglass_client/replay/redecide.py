@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from leadglass.v1.access_pb2 import RevealRequest
 from leadglass.v1.inspect_pb2 import (
+    ExplainAccessRequest,
+    ExplainAccessResponse,
     ListDirectoryRequest,
     ListDirectoryResponse,
     ListEnvironmentRequest,
@@ -20,6 +22,7 @@ from leadglass.v1.inspect_pb2 import (
 )
 from leadglass_agent.errors import Reason
 from leadglass_agent.policy.model import SpiffeId
+from leadglass_client.replay.access import access_anew
 from leadglass_client.replay.admitting import sight
 from leadglass_client.replay.budgets import SessionBudget
 from leadglass_client.replay.changes import Anew, Change, Kind
@@ -42,6 +45,16 @@ if TYPE_CHECKING:
     from leadglass_client.replay.admitting import KnownProcess
     from leadglass_client.replay.policies import Policies
     from leadglass_client.replay.recording import RecordedCall, Recording
+
+
+_ABOUT_ONE_PROCESS = (
+    ListEnvironmentRequest,
+    StatFilesRequest,
+    ListDirectoryRequest,
+    ReadTextRequest,
+    ExplainAccessRequest,
+    RevealRequest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +164,26 @@ def _rows(
             return processes_anew(number, asked, reply, after, before, facts)
         case ListEnvironmentRequest() as asked, ListEnvironmentResponse() as reply if process is not None:
             return environment_anew(asked, reply, after, before, process)
-        case StatFilesRequest() as asked, StatFilesResponse() as reply if process is not None:
+        case _:
+            return None if process is None else _of_path(request, replies, after, before, process)
+
+
+def _of_path(
+    request: Message | None,
+    replies: tuple[Message, ...],
+    after: Permitted,
+    before: Permitted | None,
+    process: KnownProcess,
+) -> Anew | None:
+    """Decides what is told of a path anew."""
+    match request, *replies:
+        case StatFilesRequest() as asked, StatFilesResponse() as reply:
             return files_anew(asked, reply, after, before, process)
-        case ListDirectoryRequest() as asked, ListDirectoryResponse() as reply if process is not None:
+        case ListDirectoryRequest() as asked, ListDirectoryResponse() as reply:
             return directory_anew(asked, reply, after, before, process)
-        case ReadTextRequest() as asked, *texts if process is not None:
+        case ExplainAccessRequest() as asked, ExplainAccessResponse() as reply:
+            return access_anew(asked, reply, after, before, process)
+        case ReadTextRequest() as asked, *texts:
             messages = [one for one in texts if isinstance(one, ReadTextResponse)]
             return text_anew(asked, messages, after, before, process)
         case _:
@@ -173,9 +201,7 @@ def _value(request: Message | None, policy: Policy) -> Anew | None:
 
 def _process(request: Message | None, replies: tuple[Message, ...], facts: Facts, number: int) -> KnownProcess | None:
     """Gives what is known of the process that a call is about; None if it is about none."""
-    if not isinstance(
-        request, (ListEnvironmentRequest, StatFilesRequest, ListDirectoryRequest, ReadTextRequest, RevealRequest)
-    ):
+    if not isinstance(request, _ABOUT_ONE_PROCESS):
         return None
     ref: ProcessRef = request.process
     for reply in replies:

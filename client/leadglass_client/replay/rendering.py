@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from leadglass.v1.inspect_pb2 import (
+    ExplainAccessRequest,
+    ExplainAccessResponse,
     ListDirectoryResponse,
     ListEnvironmentResponse,
     ListProcessesResponse,
@@ -19,6 +21,7 @@ from leadglass_client.output.screen import note, show
 from leadglass_client.output.sheet import Cell, Sheet
 from leadglass_client.output.structured import json_record_lines
 from leadglass_client.output.visible import printable
+from leadglass_client.views.access import access_sheet
 from leadglass_client.views.environment import environment_sheet
 from leadglass_client.views.files import directory_sheet, stat_sheet
 from leadglass_client.views.processes import process_notes, process_sheet
@@ -64,6 +67,8 @@ def _sheet(screen: Screen, *, flat: bool) -> Sheet:
             return directory_sheet(_all_of(screen, ListDirectoryResponse), more=more)
         case StatFilesResponse():
             return stat_sheet([file for reply in _all_of(screen, StatFilesResponse) for file in reply.files])
+        case ExplainAccessResponse() as answer if isinstance(screen.request, ExplainAccessRequest):
+            return access_sheet(screen.request, answer)
         case other:
             return _plain_sheet(other)
 

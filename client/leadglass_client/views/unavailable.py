@@ -49,7 +49,9 @@ _EXPLANATIONS: Mapping[str, Explanation] = {
     "NO_USER_MEMORY": Explanation("a zombie or a kernel thread has none", _TRY_PS, ExitCode.NOT_FOUND),
     "NOT_FOUND": Explanation("no such file, or the policy hides it", _PATH, ExitCode.NOT_FOUND),
     "PERMISSION": Explanation(
-        "the file's permissions refuse the agent's user", "see the owner: leadglass stat PID PARENT", ExitCode.ERROR
+        "the file's permissions refuse the agent's user",
+        "see which part of the path, and by which rule: leadglass why read PATH --pid PID",
+        ExitCode.ERROR,
     ),
     "ESCAPES_ROOT": Explanation("the path leaves the root of the process", _PATH, ExitCode.ERROR),
     "KERNEL_FILESYSTEM": Explanation(

@@ -15,7 +15,7 @@ and `:shape` behind an item says which part is secret (program.SHAPES); without 
 
 from __future__ import annotations
 
-from importlib import resources
+from pathlib import Path
 from typing import Final
 
 from leadglass_agent.redaction.argv.program import LAST, PLAIN, SHAPES, WHOLE, Program
@@ -89,7 +89,7 @@ def _place(text: str) -> int:
 
 def _load() -> dict[bytes, Program]:
     programs: dict[bytes, Program] = {}
-    for file in (resources.files(__package__) / _FOLDER).iterdir():
+    for file in (Path(__file__).parent / _FOLDER).iterdir():
         if file.name.endswith(".txt"):
             read_table(file.read_text(encoding="utf-8"), programs)
     return programs

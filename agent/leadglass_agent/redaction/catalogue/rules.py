@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from importlib import resources
-from typing import TYPE_CHECKING, Final, Literal
+from pathlib import Path
+from typing import Final, Literal
 
 import msgspec
 
@@ -13,9 +13,6 @@ from leadglass_agent import strict_yaml
 from leadglass_agent.redaction.catalogue import patterns
 from leadglass_agent.redaction.catalogue.filler import expand
 from leadglass_agent.redaction.findings import RuleId
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
 
 # A run that goes on after the documented length belongs to the credential: vendors lengthen their tokens.
 _DEFAULT_TAIL: Final = "[A-Za-z0-9_]{0,256}"
@@ -96,9 +93,9 @@ class Rule:
     near_misses: tuple[bytes, ...]
 
 
-def family_files() -> tuple[Traversable, ...]:
+def family_files() -> tuple[Path, ...]:
     """Lists the package's family files, ordered by name."""
-    entries = sorted(resources.files(__package__).iterdir(), key=lambda entry: entry.name)
+    entries = sorted(Path(__file__).parent.iterdir(), key=lambda entry: entry.name)
     return tuple(entry for entry in entries if entry.name.endswith(".yaml"))
 
 

@@ -25,23 +25,25 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18leadglass/v1/agent.proto\x12\x0cleadglass.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x10\n\x0eGetSelfRequest\"\xc4\x02\n\x0fGetSelfResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x15\n\rpolicy_digest\x18\x03 \x01(\t\x12\x13\n\x0bpolicy_name\x18\x04 \x01(\t\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fredaction_rules\x18\x06 \x01(\x05\x12\x16\n\x0e\x61udit_writable\x18\x07 \x01(\x08\x12-\n\tprocesses\x18\x08 \x03(\x0b\x32\x1a.leadglass.v1.AgentProcess\x12;\n\x17\x63\x65rtificate_expire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\ropen_sessions\x18\n \x01(\x05\"\xa7\x02\n\x0c\x41gentProcess\x12,\n\x04role\x18\x01 \x01(\x0e\x32\x1e.leadglass.v1.AgentProcessRole\x12\x0b\n\x03pid\x18\x02 \x01(\x05\x12\x0b\n\x03uid\x18\x03 \x01(\r\x12\x0b\n\x03gid\x18\x04 \x01(\r\x12\x1e\n\x16\x65\x66\x66\x65\x63tive_capabilities\x18\x05 \x01(\x04\x12\x14\n\x0cno_new_privs\x18\x06 \x01(\x08\x12\x10\n\x08\x64umpable\x18\x07 \x01(\x08\x12\x17\n\x0fseccomp_filters\x18\x08 \x01(\x05\x12\x31\n\rsandbox_level\x18\t \x01(\x0e\x32\x1a.leadglass.v1.SandboxLevel\x12\x1d\n\x15resident_memory_bytes\x18\n \x01(\x04\x12\x0f\n\x07threads\x18\x0b \x01(\x05*\x97\x01\n\x10\x41gentProcessRole\x12\"\n\x1e\x41GENT_PROCESS_ROLE_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x41GENT_PROCESS_ROLE_READER\x10\x01\x12\x1c\n\x18\x41GENT_PROCESS_ROLE_FRONT\x10\x02\x12\"\n\x1e\x41GENT_PROCESS_ROLE_FILE_WORKER\x10\x03*E\n\x0cSandboxLevel\x12\x1d\n\x19SANDBOX_LEVEL_UNSPECIFIED\x10\x00\x12\x16\n\x12SANDBOX_LEVEL_NONE\x10\x01\x32V\n\x0c\x41gentService\x12\x46\n\x07GetSelf\x12\x1c.leadglass.v1.GetSelfRequest\x1a\x1d.leadglass.v1.GetSelfResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18leadglass/v1/agent.proto\x12\x0cleadglass.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"+\n\x0eGetSelfRequest\x12\x19\n\x11\x61ttempt_forbidden\x18\x01 \x01(\x08\"\xc4\x02\n\x0fGetSelfResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x15\n\rpolicy_digest\x18\x03 \x01(\t\x12\x13\n\x0bpolicy_name\x18\x04 \x01(\t\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fredaction_rules\x18\x06 \x01(\x05\x12\x16\n\x0e\x61udit_writable\x18\x07 \x01(\x08\x12-\n\tprocesses\x18\x08 \x03(\x0b\x32\x1a.leadglass.v1.AgentProcess\x12;\n\x17\x63\x65rtificate_expire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\ropen_sessions\x18\n \x01(\x05\"\xa0\x03\n\x0c\x41gentProcess\x12,\n\x04role\x18\x01 \x01(\x0e\x32\x1e.leadglass.v1.AgentProcessRole\x12\x0b\n\x03pid\x18\x02 \x01(\x05\x12\x0b\n\x03uid\x18\x03 \x01(\r\x12\x0b\n\x03gid\x18\x04 \x01(\r\x12\x1e\n\x16\x65\x66\x66\x65\x63tive_capabilities\x18\x05 \x01(\x04\x12\x14\n\x0cno_new_privs\x18\x06 \x01(\x08\x12\x10\n\x08\x64umpable\x18\x07 \x01(\x08\x12\x17\n\x0fseccomp_filters\x18\x08 \x01(\x05\x12\x31\n\rsandbox_level\x18\t \x01(\x0e\x32\x1a.leadglass.v1.SandboxLevel\x12\x1d\n\x15resident_memory_bytes\x18\n \x01(\x04\x12\x0f\n\x07threads\x18\x0b \x01(\x05\x12\x15\n\rone_way_glass\x18\x0c \x01(\x08\x12\x14\n\x0clandlock_abi\x18\r \x01(\x05\x12\x18\n\x10threads_filtered\x18\x0e \x01(\x05\x12\x30\n\x08\x61ttempts\x18\x0f \x03(\x0b\x32\x1e.leadglass.v1.ForbiddenAttempt\"[\n\x10\x46orbiddenAttempt\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\t\x12\x12\n\nerror_name\x18\x02 \x01(\t\x12\x11\n\tforbidden\x18\x03 \x01(\x08\x12\x0f\n\x07refused\x18\x04 \x01(\x08*\xd9\x01\n\x10\x41gentProcessRole\x12\"\n\x1e\x41GENT_PROCESS_ROLE_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x41GENT_PROCESS_ROLE_READER\x10\x01\x12\x1c\n\x18\x41GENT_PROCESS_ROLE_FRONT\x10\x02\x12\"\n\x1e\x41GENT_PROCESS_ROLE_FILE_WORKER\x10\x03\x12!\n\x1d\x41GENT_PROCESS_ROLE_SUPERVISOR\x10\x04\x12\x1d\n\x19\x41GENT_PROCESS_ROLE_SEALER\x10\x05*x\n\x0cSandboxLevel\x12\x1d\n\x19SANDBOX_LEVEL_UNSPECIFIED\x10\x00\x12\x16\n\x12SANDBOX_LEVEL_NONE\x10\x01\x12\x19\n\x15SANDBOX_LEVEL_SECCOMP\x10\x02\x12\x16\n\x12SANDBOX_LEVEL_FULL\x10\x03\x32V\n\x0c\x41gentService\x12\x46\n\x07GetSelf\x12\x1c.leadglass.v1.GetSelfRequest\x1a\x1d.leadglass.v1.GetSelfResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadglass.v1.agent_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AGENTPROCESSROLE']._serialized_start=719
-  _globals['_AGENTPROCESSROLE']._serialized_end=870
-  _globals['_SANDBOXLEVEL']._serialized_start=872
-  _globals['_SANDBOXLEVEL']._serialized_end=941
+  _globals['_AGENTPROCESSROLE']._serialized_start=960
+  _globals['_AGENTPROCESSROLE']._serialized_end=1177
+  _globals['_SANDBOXLEVEL']._serialized_start=1179
+  _globals['_SANDBOXLEVEL']._serialized_end=1299
   _globals['_GETSELFREQUEST']._serialized_start=75
-  _globals['_GETSELFREQUEST']._serialized_end=91
-  _globals['_GETSELFRESPONSE']._serialized_start=94
-  _globals['_GETSELFRESPONSE']._serialized_end=418
-  _globals['_AGENTPROCESS']._serialized_start=421
-  _globals['_AGENTPROCESS']._serialized_end=716
-  _globals['_AGENTSERVICE']._serialized_start=943
-  _globals['_AGENTSERVICE']._serialized_end=1029
+  _globals['_GETSELFREQUEST']._serialized_end=118
+  _globals['_GETSELFRESPONSE']._serialized_start=121
+  _globals['_GETSELFRESPONSE']._serialized_end=445
+  _globals['_AGENTPROCESS']._serialized_start=448
+  _globals['_AGENTPROCESS']._serialized_end=864
+  _globals['_FORBIDDENATTEMPT']._serialized_start=866
+  _globals['_FORBIDDENATTEMPT']._serialized_end=957
+  _globals['_AGENTSERVICE']._serialized_start=1301
+  _globals['_AGENTSERVICE']._serialized_end=1387
 # @@protoc_insertion_point(module_scope)

@@ -29,11 +29,15 @@ class _AgentProcessRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Agen
     AGENT_PROCESS_ROLE_UNSPECIFIED: _AgentProcessRole.ValueType  # 0
     """Not known."""
     AGENT_PROCESS_ROLE_READER: _AgentProcessRole.ValueType  # 1
-    """Reads /proc and supervises the others."""
+    """Reads /proc."""
     AGENT_PROCESS_ROLE_FRONT: _AgentProcessRole.ValueType  # 2
     """Speaks gRPC; decides and writes the audit log."""
     AGENT_PROCESS_ROLE_FILE_WORKER: _AgentProcessRole.ValueType  # 3
     """Resolves paths below one target root."""
+    AGENT_PROCESS_ROLE_SUPERVISOR: _AgentProcessRole.ValueType  # 4
+    """Starts and ends the others; reads nothing."""
+    AGENT_PROCESS_ROLE_SEALER: _AgentProcessRole.ValueType  # 5
+    """Reads one value and seals it; it is gone right after."""
 
 class AgentProcessRole(_AgentProcessRole, metaclass=_AgentProcessRoleEnumTypeWrapper):
     """AgentProcessRole is the part that a process plays."""
@@ -41,11 +45,15 @@ class AgentProcessRole(_AgentProcessRole, metaclass=_AgentProcessRoleEnumTypeWra
 AGENT_PROCESS_ROLE_UNSPECIFIED: AgentProcessRole.ValueType  # 0
 """Not known."""
 AGENT_PROCESS_ROLE_READER: AgentProcessRole.ValueType  # 1
-"""Reads /proc and supervises the others."""
+"""Reads /proc."""
 AGENT_PROCESS_ROLE_FRONT: AgentProcessRole.ValueType  # 2
 """Speaks gRPC; decides and writes the audit log."""
 AGENT_PROCESS_ROLE_FILE_WORKER: AgentProcessRole.ValueType  # 3
 """Resolves paths below one target root."""
+AGENT_PROCESS_ROLE_SUPERVISOR: AgentProcessRole.ValueType  # 4
+"""Starts and ends the others; reads nothing."""
+AGENT_PROCESS_ROLE_SEALER: AgentProcessRole.ValueType  # 5
+"""Reads one value and seals it; it is gone right after."""
 Global___AgentProcessRole: _TypeAlias = AgentProcessRole  # noqa: Y015
 
 class _SandboxLevel:
@@ -58,6 +66,10 @@ class _SandboxLevelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SandboxL
     """Not known."""
     SANDBOX_LEVEL_NONE: _SandboxLevel.ValueType  # 1
     """No confinement beyond user, capabilities and no_new_privs."""
+    SANDBOX_LEVEL_SECCOMP: _SandboxLevel.ValueType  # 2
+    """A seccomp filter that lists the system calls of its role; Landlock, where the role has it, is missing."""
+    SANDBOX_LEVEL_FULL: _SandboxLevel.ValueType  # 3
+    """All that the plan of its role holds."""
 
 class SandboxLevel(_SandboxLevel, metaclass=_SandboxLevelEnumTypeWrapper):
     """SandboxLevel is how far the kernel confines a process beyond its user and capabilities."""
@@ -66,6 +78,10 @@ SANDBOX_LEVEL_UNSPECIFIED: SandboxLevel.ValueType  # 0
 """Not known."""
 SANDBOX_LEVEL_NONE: SandboxLevel.ValueType  # 1
 """No confinement beyond user, capabilities and no_new_privs."""
+SANDBOX_LEVEL_SECCOMP: SandboxLevel.ValueType  # 2
+"""A seccomp filter that lists the system calls of its role; Landlock, where the role has it, is missing."""
+SANDBOX_LEVEL_FULL: SandboxLevel.ValueType  # 3
+"""All that the plan of its role holds."""
 Global___SandboxLevel: _TypeAlias = SandboxLevel  # noqa: Y015
 
 @_typing.final
@@ -74,12 +90,17 @@ class GetSelfRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    ATTEMPT_FORBIDDEN_FIELD_NUMBER: _builtins.int
+    attempt_forbidden: _builtins.bool
+    """Whether each process tries anew what its sandbox forbids: exec, fork, sockets, signals and the like. It is harmless."""
     def __init__(
         self,
+        *,
+        attempt_forbidden: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_forbidden", b"attempt_forbidden"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -166,6 +187,10 @@ class AgentProcess(_message.Message):
     SANDBOX_LEVEL_FIELD_NUMBER: _builtins.int
     RESIDENT_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     THREADS_FIELD_NUMBER: _builtins.int
+    ONE_WAY_GLASS_FIELD_NUMBER: _builtins.int
+    LANDLOCK_ABI_FIELD_NUMBER: _builtins.int
+    THREADS_FILTERED_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     role: Global___AgentProcessRole.ValueType
     """What it does."""
     pid: _builtins.int
@@ -181,13 +206,23 @@ class AgentProcess(_message.Message):
     dumpable: _builtins.bool
     """Whether other processes of the same user can look into it (PR_GET_DUMPABLE is 1)."""
     seccomp_filters: _builtins.int
-    """Number of seccomp filters on its main thread."""
+    """Number of seccomp filters on the thread that has the fewest."""
     sandbox_level: Global___SandboxLevel.ValueType
     """How far the kernel confines it."""
     resident_memory_bytes: _builtins.int
     """Resident memory in bytes."""
     threads: _builtins.int
     """Number of threads."""
+    one_way_glass: _builtins.bool
+    """Whether the app could never look into it, from its first instruction on: its interpreter is execute-only."""
+    landlock_abi: _builtins.int
+    """Version of Landlock that confines it; 0 is none, as it must be in the reader."""
+    threads_filtered: _builtins.int
+    """Number of threads that have a seccomp filter."""
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ForbiddenAttempt]:
+        """What it tried that its sandbox forbids, if that was asked for; at most 64."""
+
     def __init__(
         self,
         *,
@@ -202,11 +237,51 @@ class AgentProcess(_message.Message):
         sandbox_level: Global___SandboxLevel.ValueType = ...,
         resident_memory_bytes: _builtins.int = ...,
         threads: _builtins.int = ...,
+        one_way_glass: _builtins.bool = ...,
+        landlock_abi: _builtins.int = ...,
+        threads_filtered: _builtins.int = ...,
+        attempts: _abc.Iterable[Global___ForbiddenAttempt] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dumpable", b"dumpable", "effective_capabilities", b"effective_capabilities", "gid", b"gid", "no_new_privs", b"no_new_privs", "pid", b"pid", "resident_memory_bytes", b"resident_memory_bytes", "role", b"role", "sandbox_level", b"sandbox_level", "seccomp_filters", b"seccomp_filters", "threads", b"threads", "uid", b"uid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "dumpable", b"dumpable", "effective_capabilities", b"effective_capabilities", "gid", b"gid", "landlock_abi", b"landlock_abi", "no_new_privs", b"no_new_privs", "one_way_glass", b"one_way_glass", "pid", b"pid", "resident_memory_bytes", b"resident_memory_bytes", "role", b"role", "sandbox_level", b"sandbox_level", "seccomp_filters", b"seccomp_filters", "threads", b"threads", "threads_filtered", b"threads_filtered", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AgentProcess: _TypeAlias = AgentProcess  # noqa: Y015
+
+@_typing.final
+class ForbiddenAttempt(_message.Message):
+    """ForbiddenAttempt is one thing that the kernel shall refuse to a process of the agent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    ERROR_NAME_FIELD_NUMBER: _builtins.int
+    FORBIDDEN_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    attempt: _builtins.str
+    """What was tried, such as EXEC or SOCKET; at most 32 characters."""
+    error_name: _builtins.str
+    """The kernel's answer, such as EPERM, or EINVAL where nothing but the attempt's own emptiness stopped it; empty if it
+    went through. At most 32 characters.
+    """
+    forbidden: _builtins.bool
+    """Whether the sandbox level of the process forbids it."""
+    refused: _builtins.bool
+    """Whether the answer is the one that the sandbox gives."""
+    def __init__(
+        self,
+        *,
+        attempt: _builtins.str = ...,
+        error_name: _builtins.str = ...,
+        forbidden: _builtins.bool = ...,
+        refused: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "error_name", b"error_name", "forbidden", b"forbidden", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForbiddenAttempt: _TypeAlias = ForbiddenAttempt  # noqa: Y015

@@ -98,6 +98,246 @@ PRESENCE_PRESENT: Presence.ValueType  # 3
 """The variable is set to a value that is not empty."""
 Global___Presence: _TypeAlias = Presence  # noqa: Y015
 
+class _AccessOperation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AccessOperationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccessOperation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ACCESS_OPERATION_UNSPECIFIED: _AccessOperation.ValueType  # 0
+    """Not a question."""
+    ACCESS_OPERATION_READ: _AccessOperation.ValueType  # 1
+    """Open it for reading."""
+    ACCESS_OPERATION_WRITE: _AccessOperation.ValueType  # 2
+    """Open what is there for writing."""
+    ACCESS_OPERATION_EXECUTE: _AccessOperation.ValueType  # 3
+    """Run it as a program."""
+    ACCESS_OPERATION_LIST: _AccessOperation.ValueType  # 4
+    """List the names in a directory."""
+    ACCESS_OPERATION_ENTER: _AccessOperation.ValueType  # 5
+    """Go into a directory (chdir)."""
+    ACCESS_OPERATION_CREATE: _AccessOperation.ValueType  # 6
+    """Make a file of a name that is not there."""
+    ACCESS_OPERATION_DELETE: _AccessOperation.ValueType  # 7
+    """Take the name away: unlink, or rmdir of an empty directory."""
+
+class AccessOperation(_AccessOperation, metaclass=_AccessOperationEnumTypeWrapper):
+    """AccessOperation is what a process may want of a path."""
+
+ACCESS_OPERATION_UNSPECIFIED: AccessOperation.ValueType  # 0
+"""Not a question."""
+ACCESS_OPERATION_READ: AccessOperation.ValueType  # 1
+"""Open it for reading."""
+ACCESS_OPERATION_WRITE: AccessOperation.ValueType  # 2
+"""Open what is there for writing."""
+ACCESS_OPERATION_EXECUTE: AccessOperation.ValueType  # 3
+"""Run it as a program."""
+ACCESS_OPERATION_LIST: AccessOperation.ValueType  # 4
+"""List the names in a directory."""
+ACCESS_OPERATION_ENTER: AccessOperation.ValueType  # 5
+"""Go into a directory (chdir)."""
+ACCESS_OPERATION_CREATE: AccessOperation.ValueType  # 6
+"""Make a file of a name that is not there."""
+ACCESS_OPERATION_DELETE: AccessOperation.ValueType  # 7
+"""Take the name away: unlink, or rmdir of an empty directory."""
+Global___AccessOperation: _TypeAlias = AccessOperation  # noqa: Y015
+
+class _AccessVerdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AccessVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccessVerdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ACCESS_VERDICT_UNSPECIFIED: _AccessVerdict.ValueType  # 0
+    """Never sent."""
+    ACCESS_VERDICT_ALLOWED: _AccessVerdict.ValueType  # 1
+    """The kernel's rules allow it."""
+    ACCESS_VERDICT_DENIED: _AccessVerdict.ValueType  # 2
+    """A rule of the kernel refuses it."""
+    ACCESS_VERDICT_UNKNOWN: _AccessVerdict.ValueType  # 3
+    """The agent cannot see what decides."""
+
+class AccessVerdict(_AccessVerdict, metaclass=_AccessVerdictEnumTypeWrapper):
+    """AccessVerdict is the answer in one word."""
+
+ACCESS_VERDICT_UNSPECIFIED: AccessVerdict.ValueType  # 0
+"""Never sent."""
+ACCESS_VERDICT_ALLOWED: AccessVerdict.ValueType  # 1
+"""The kernel's rules allow it."""
+ACCESS_VERDICT_DENIED: AccessVerdict.ValueType  # 2
+"""A rule of the kernel refuses it."""
+ACCESS_VERDICT_UNKNOWN: AccessVerdict.ValueType  # 3
+"""The agent cannot see what decides."""
+Global___AccessVerdict: _TypeAlias = AccessVerdict  # noqa: Y015
+
+class _AccessRule:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AccessRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccessRule.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ACCESS_RULE_UNSPECIFIED: _AccessRule.ValueType  # 0
+    """None."""
+    ACCESS_RULE_OWNER_BITS: _AccessRule.ValueType  # 1
+    """The process owns the file, so that the owner's bits alone count."""
+    ACCESS_RULE_GROUP_BITS: _AccessRule.ValueType  # 2
+    """The process is in the file's group, so that the group's bits alone count."""
+    ACCESS_RULE_OTHER_BITS: _AccessRule.ValueType  # 3
+    """The process is neither owner nor in the group: the bits of all others count."""
+    ACCESS_RULE_ACL_USER: _AccessRule.ValueType  # 4
+    """The access control list names the process' user."""
+    ACCESS_RULE_ACL_GROUP: _AccessRule.ValueType  # 5
+    """The access control list names groups of the process."""
+    ACCESS_RULE_ACL_MASK: _AccessRule.ValueType  # 6
+    """The access control list gives the right, and its mask takes it away."""
+    ACCESS_RULE_CAP_DAC_READ_SEARCH: _AccessRule.ValueType  # 7
+    """The capability overrides reading and searching."""
+    ACCESS_RULE_CAP_DAC_OVERRIDE: _AccessRule.ValueType  # 8
+    """The capability overrides all bits, but for executing what nobody may execute."""
+    ACCESS_RULE_NO_EXECUTE_BIT: _AccessRule.ValueType  # 9
+    """The process could override, but a program needs an execute bit for somebody."""
+    ACCESS_RULE_USER_NAMESPACE: _AccessRule.ValueType  # 10
+    """The process holds the capability in a user namespace that does not have the file's owner and group."""
+    ACCESS_RULE_READ_ONLY: _AccessRule.ValueType  # 11
+    """The mount, or its file system, is read-only."""
+    ACCESS_RULE_NOEXEC: _AccessRule.ValueType  # 12
+    """The mount forbids execution."""
+    ACCESS_RULE_NODEV: _AccessRule.ValueType  # 13
+    """The mount forbids devices."""
+    ACCESS_RULE_NOSYMFOLLOW: _AccessRule.ValueType  # 14
+    """The mount forbids to follow symbolic links."""
+    ACCESS_RULE_IMMUTABLE: _AccessRule.ValueType  # 15
+    """The file is marked immutable."""
+    ACCESS_RULE_APPEND_ONLY: _AccessRule.ValueType  # 16
+    """The file is marked append-only."""
+    ACCESS_RULE_STICKY: _AccessRule.ValueType  # 17
+    """In a sticky directory only the owner of the file or of the directory takes a name away."""
+    ACCESS_RULE_PROTECTED_SYMLINK: _AccessRule.ValueType  # 18
+    """fs.protected_symlinks: a link of somebody else in a sticky directory that everybody writes to is not followed."""
+    ACCESS_RULE_MOUNT_POINT: _AccessRule.ValueType  # 19
+    """Something is mounted there."""
+    ACCESS_RULE_NO_SUCH_FILE: _AccessRule.ValueType  # 20
+    """No such file, or policy hides it."""
+    ACCESS_RULE_EXISTS: _AccessRule.ValueType  # 21
+    """The name is taken."""
+    ACCESS_RULE_NOT_A_DIRECTORY: _AccessRule.ValueType  # 22
+    """Not a directory."""
+    ACCESS_RULE_IS_A_DIRECTORY: _AccessRule.ValueType  # 23
+    """A directory is not opened for writing."""
+    ACCESS_RULE_NOT_A_PROGRAM: _AccessRule.ValueType  # 24
+    """Only a regular file is run."""
+    ACCESS_RULE_SOCKET: _AccessRule.ValueType  # 25
+    """A socket is connected to, not opened."""
+    ACCESS_RULE_TOO_MANY_LINKS: _AccessRule.ValueType  # 26
+    """More than 40 symbolic links."""
+    ACCESS_RULE_NAME_TOO_LONG: _AccessRule.ValueType  # 27
+    """A name of more bytes than the file system takes."""
+
+class AccessRule(_AccessRule, metaclass=_AccessRuleEnumTypeWrapper):
+    """AccessRule is a rule of the kernel."""
+
+ACCESS_RULE_UNSPECIFIED: AccessRule.ValueType  # 0
+"""None."""
+ACCESS_RULE_OWNER_BITS: AccessRule.ValueType  # 1
+"""The process owns the file, so that the owner's bits alone count."""
+ACCESS_RULE_GROUP_BITS: AccessRule.ValueType  # 2
+"""The process is in the file's group, so that the group's bits alone count."""
+ACCESS_RULE_OTHER_BITS: AccessRule.ValueType  # 3
+"""The process is neither owner nor in the group: the bits of all others count."""
+ACCESS_RULE_ACL_USER: AccessRule.ValueType  # 4
+"""The access control list names the process' user."""
+ACCESS_RULE_ACL_GROUP: AccessRule.ValueType  # 5
+"""The access control list names groups of the process."""
+ACCESS_RULE_ACL_MASK: AccessRule.ValueType  # 6
+"""The access control list gives the right, and its mask takes it away."""
+ACCESS_RULE_CAP_DAC_READ_SEARCH: AccessRule.ValueType  # 7
+"""The capability overrides reading and searching."""
+ACCESS_RULE_CAP_DAC_OVERRIDE: AccessRule.ValueType  # 8
+"""The capability overrides all bits, but for executing what nobody may execute."""
+ACCESS_RULE_NO_EXECUTE_BIT: AccessRule.ValueType  # 9
+"""The process could override, but a program needs an execute bit for somebody."""
+ACCESS_RULE_USER_NAMESPACE: AccessRule.ValueType  # 10
+"""The process holds the capability in a user namespace that does not have the file's owner and group."""
+ACCESS_RULE_READ_ONLY: AccessRule.ValueType  # 11
+"""The mount, or its file system, is read-only."""
+ACCESS_RULE_NOEXEC: AccessRule.ValueType  # 12
+"""The mount forbids execution."""
+ACCESS_RULE_NODEV: AccessRule.ValueType  # 13
+"""The mount forbids devices."""
+ACCESS_RULE_NOSYMFOLLOW: AccessRule.ValueType  # 14
+"""The mount forbids to follow symbolic links."""
+ACCESS_RULE_IMMUTABLE: AccessRule.ValueType  # 15
+"""The file is marked immutable."""
+ACCESS_RULE_APPEND_ONLY: AccessRule.ValueType  # 16
+"""The file is marked append-only."""
+ACCESS_RULE_STICKY: AccessRule.ValueType  # 17
+"""In a sticky directory only the owner of the file or of the directory takes a name away."""
+ACCESS_RULE_PROTECTED_SYMLINK: AccessRule.ValueType  # 18
+"""fs.protected_symlinks: a link of somebody else in a sticky directory that everybody writes to is not followed."""
+ACCESS_RULE_MOUNT_POINT: AccessRule.ValueType  # 19
+"""Something is mounted there."""
+ACCESS_RULE_NO_SUCH_FILE: AccessRule.ValueType  # 20
+"""No such file, or policy hides it."""
+ACCESS_RULE_EXISTS: AccessRule.ValueType  # 21
+"""The name is taken."""
+ACCESS_RULE_NOT_A_DIRECTORY: AccessRule.ValueType  # 22
+"""Not a directory."""
+ACCESS_RULE_IS_A_DIRECTORY: AccessRule.ValueType  # 23
+"""A directory is not opened for writing."""
+ACCESS_RULE_NOT_A_PROGRAM: AccessRule.ValueType  # 24
+"""Only a regular file is run."""
+ACCESS_RULE_SOCKET: AccessRule.ValueType  # 25
+"""A socket is connected to, not opened."""
+ACCESS_RULE_TOO_MANY_LINKS: AccessRule.ValueType  # 26
+"""More than 40 symbolic links."""
+ACCESS_RULE_NAME_TOO_LONG: AccessRule.ValueType  # 27
+"""A name of more bytes than the file system takes."""
+Global___AccessRule: _TypeAlias = AccessRule  # noqa: Y015
+
+class _AccessCaveat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AccessCaveatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccessCaveat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ACCESS_CAVEAT_UNSPECIFIED: _AccessCaveat.ValueType  # 0
+    """None."""
+    ACCESS_CAVEAT_SECURITY_MODULE: _AccessCaveat.ValueType  # 1
+    """A security module (AppArmor, SELinux) confines the process."""
+    ACCESS_CAVEAT_SECCOMP: _AccessCaveat.ValueType  # 2
+    """The process has a seccomp filter."""
+    ACCESS_CAVEAT_FUSE: _AccessCaveat.ValueType  # 3
+    """A FUSE server decides for itself."""
+    ACCESS_CAVEAT_NETWORK_FILE_SYSTEM: _AccessCaveat.ValueType  # 4
+    """The server of a network file system decides for itself; NFS squashes root."""
+    ACCESS_CAVEAT_DEVICE_CGROUP: _AccessCaveat.ValueType  # 5
+    """The control group may forbid the device."""
+    ACCESS_CAVEAT_MUST_BE_EMPTY: _AccessCaveat.ValueType  # 6
+    """A directory is taken away only if it is empty."""
+    ACCESS_CAVEAT_PROTECTED_OPEN: _AccessCaveat.ValueType  # 7
+    """An open that would also create, as a shell's ">" is, is refused: somebody else's file in a sticky directory."""
+
+class AccessCaveat(_AccessCaveat, metaclass=_AccessCaveatEnumTypeWrapper):
+    """AccessCaveat is what may refuse although every rule that can be seen allows it."""
+
+ACCESS_CAVEAT_UNSPECIFIED: AccessCaveat.ValueType  # 0
+"""None."""
+ACCESS_CAVEAT_SECURITY_MODULE: AccessCaveat.ValueType  # 1
+"""A security module (AppArmor, SELinux) confines the process."""
+ACCESS_CAVEAT_SECCOMP: AccessCaveat.ValueType  # 2
+"""The process has a seccomp filter."""
+ACCESS_CAVEAT_FUSE: AccessCaveat.ValueType  # 3
+"""A FUSE server decides for itself."""
+ACCESS_CAVEAT_NETWORK_FILE_SYSTEM: AccessCaveat.ValueType  # 4
+"""The server of a network file system decides for itself; NFS squashes root."""
+ACCESS_CAVEAT_DEVICE_CGROUP: AccessCaveat.ValueType  # 5
+"""The control group may forbid the device."""
+ACCESS_CAVEAT_MUST_BE_EMPTY: AccessCaveat.ValueType  # 6
+"""A directory is taken away only if it is empty."""
+ACCESS_CAVEAT_PROTECTED_OPEN: AccessCaveat.ValueType  # 7
+"""An open that would also create, as a shell's ">" is, is refused: somebody else's file in a sticky directory."""
+Global___AccessCaveat: _TypeAlias = AccessCaveat  # noqa: Y015
+
 class _FileType:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -621,7 +861,9 @@ class ListDirectoryResponse(_message.Message):
     unavailable: _common_pb2.UnavailableReason.ValueType
     """Why the directory cannot be listed; entries is empty then."""
     truncated: _builtins.bool
-    """True if the directory has more entries than the agent reads (100,000), so that the list lacks some."""
+    """True if the directory has more entries than the agent reads (100,000, or 8 MiB of names), so that the list lacks
+    some.
+    """
     redaction: _common_pb2.RedactionProfile.ValueType
     """Profile that masked the names."""
     @_builtins.property
@@ -723,6 +965,180 @@ class FileMetadata(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FileMetadata: _TypeAlias = FileMetadata  # noqa: Y015
+
+@_typing.final
+class ExplainAccessRequest(_message.Message):
+    """ExplainAccessRequest asks about one process, one path and one operation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Absolute path in the process' root and mounts, at most 4,096 bytes."""
+    operation: Global___AccessOperation.ValueType
+    """What the process wants of it; unspecified is refused."""
+    @_builtins.property
+    def process(self) -> _common_pb2.ProcessRef:
+        """The process; credentials are those of its main thread."""
+
+    def __init__(
+        self,
+        *,
+        process: _common_pb2.ProcessRef | None = ...,
+        path: _builtins.str = ...,
+        operation: Global___AccessOperation.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["process", b"process"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation", "path", b"path", "process", b"process"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainAccessRequest: _TypeAlias = ExplainAccessRequest  # noqa: Y015
+
+@_typing.final
+class ExplainAccessResponse(_message.Message):
+    """ExplainAccessResponse is a verdict with its rule."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    NEEDED_RIGHTS_FIELD_NUMBER: _builtins.int
+    HAS_RIGHTS_FIELD_NUMBER: _builtins.int
+    COMPONENT_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
+    CAVEATS_FIELD_NUMBER: _builtins.int
+    UNAVAILABLE_FIELD_NUMBER: _builtins.int
+    REDACTION_FIELD_NUMBER: _builtins.int
+    verdict: Global___AccessVerdict.ValueType
+    """Yes, no, or not to be known."""
+    rule: Global___AccessRule.ValueType
+    """The rule that decided; if the verdict is UNKNOWN, the rule that keeps the agent itself from seeing more, or unspecified."""
+    needed_rights: _builtins.int
+    """Rights that the operation needs there, as bits: 4 reads, 2 writes, 1 executes or searches; 0 if the rule is about no rights."""
+    has_rights: _builtins.int
+    """Rights that the process has there, as the same bits."""
+    unavailable: _common_pb2.UnavailableReason.ValueType
+    """Why the verdict is UNKNOWN."""
+    redaction: _common_pb2.RedactionProfile.ValueType
+    """Profile that masked the names."""
+    @_builtins.property
+    def component(self) -> Global___AccessComponent:
+        """The part of the path that decided, or where the agent sees no further; absent if policy hides its metadata, and for what is not there or hidden."""
+
+    @_builtins.property
+    def identity(self) -> Global___AccessIdentity:
+        """Who the process is to the file system; absent if policy hides the metadata of the path."""
+
+    @_builtins.property
+    def caveats(self) -> _containers.RepeatedScalarFieldContainer[Global___AccessCaveat.ValueType]:
+        """What else may refuse and cannot be known from outside, if the verdict is ALLOWED."""
+
+    def __init__(
+        self,
+        *,
+        verdict: Global___AccessVerdict.ValueType = ...,
+        rule: Global___AccessRule.ValueType = ...,
+        needed_rights: _builtins.int = ...,
+        has_rights: _builtins.int = ...,
+        component: Global___AccessComponent | None = ...,
+        identity: Global___AccessIdentity | None = ...,
+        caveats: _abc.Iterable[Global___AccessCaveat.ValueType] | None = ...,
+        unavailable: _common_pb2.UnavailableReason.ValueType = ...,
+        redaction: _common_pb2.RedactionProfile.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["component", b"component", "identity", b"identity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caveats", b"caveats", "component", b"component", "has_rights", b"has_rights", "identity", b"identity", "needed_rights", b"needed_rights", "redaction", b"redaction", "rule", b"rule", "unavailable", b"unavailable", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainAccessResponse: _TypeAlias = ExplainAccessResponse  # noqa: Y015
+
+@_typing.final
+class AccessComponent(_message.Message):
+    """AccessComponent is the part of a path that decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    OWNER_UID_FIELD_NUMBER: _builtins.int
+    OWNER_GID_FIELD_NUMBER: _builtins.int
+    LINK_TARGET_FIELD_NUMBER: _builtins.int
+    type: Global___FileType.ValueType
+    """Kind of file; unspecified if the agent itself cannot see it, and the fields below are empty then."""
+    mode: _builtins.int
+    """Permission bits, 0 to 07777."""
+    owner_uid: _builtins.int
+    """Owner's user id, as the agent's user namespace shows it."""
+    owner_gid: _builtins.int
+    """Owner's group id, as the agent's user namespace shows it."""
+    @_builtins.property
+    def path(self) -> _common_pb2.VisibleText:
+        """Its canonical path, after symbolic links."""
+
+    @_builtins.property
+    def link_target(self) -> _common_pb2.VisibleText:
+        """Where it points, if it is a symbolic link that was followed."""
+
+    def __init__(
+        self,
+        *,
+        path: _common_pb2.VisibleText | None = ...,
+        type: Global___FileType.ValueType = ...,
+        mode: _builtins.int = ...,
+        owner_uid: _builtins.int = ...,
+        owner_gid: _builtins.int = ...,
+        link_target: _common_pb2.VisibleText | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["link_target", b"link_target", "path", b"path"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["link_target", b"link_target", "mode", b"mode", "owner_gid", b"owner_gid", "owner_uid", b"owner_uid", "path", b"path", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessComponent: _TypeAlias = AccessComponent  # noqa: Y015
+
+@_typing.final
+class AccessIdentity(_message.Message):
+    """AccessIdentity is who a process is to the file system."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FSUID_FIELD_NUMBER: _builtins.int
+    FSGID_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    CAPABILITIES_FIELD_NUMBER: _builtins.int
+    fsuid: _builtins.int
+    """User id for files."""
+    fsgid: _builtins.int
+    """Group id for files."""
+    capabilities: _builtins.int
+    """Effective capabilities as the kernel's bits, of those that override permissions: 1 DAC_OVERRIDE, 2 DAC_READ_SEARCH, 3 FOWNER."""
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Supplementary groups, at most 64."""
+
+    def __init__(
+        self,
+        *,
+        fsuid: _builtins.int = ...,
+        fsgid: _builtins.int = ...,
+        groups: _abc.Iterable[_builtins.int] | None = ...,
+        capabilities: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "fsgid", b"fsgid", "fsuid", b"fsuid", "groups", b"groups"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessIdentity: _TypeAlias = AccessIdentity  # noqa: Y015
 
 @_typing.final
 class ReadTextRequest(_message.Message):

@@ -60,6 +60,11 @@ class InspectServiceStub:
                 request_serializer=leadglass_dot_v1_dot_inspect__pb2.ReadTextRequest.SerializeToString,
                 response_deserializer=leadglass_dot_v1_dot_inspect__pb2.ReadTextResponse.FromString,
                 _registered_method=True)
+        self.ExplainAccess = channel.unary_unary(
+                '/leadglass.v1.InspectService/ExplainAccess',
+                request_serializer=leadglass_dot_v1_dot_inspect__pb2.ExplainAccessRequest.SerializeToString,
+                response_deserializer=leadglass_dot_v1_dot_inspect__pb2.ExplainAccessResponse.FromString,
+                _registered_method=True)
 
 
 class InspectServiceServicer:
@@ -112,6 +117,16 @@ class InspectServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainAccess(self, request, context):
+        """ExplainAccess says whether a process may use a path, or which part of the path and which rule of the kernel says no.
+
+        Nothing is tried: the answer follows from modes, lists and mounts as they are now. The part of the path that decides, and who the
+        process is, are told as far as files.metadata is permitted, too. Needs: files.access.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InspectServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -139,6 +154,11 @@ def add_InspectServiceServicer_to_server(servicer, server):
                     servicer.ReadText,
                     request_deserializer=leadglass_dot_v1_dot_inspect__pb2.ReadTextRequest.FromString,
                     response_serializer=leadglass_dot_v1_dot_inspect__pb2.ReadTextResponse.SerializeToString,
+            ),
+            'ExplainAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainAccess,
+                    request_deserializer=leadglass_dot_v1_dot_inspect__pb2.ExplainAccessRequest.FromString,
+                    response_serializer=leadglass_dot_v1_dot_inspect__pb2.ExplainAccessResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -277,6 +297,33 @@ class InspectService:
             '/leadglass.v1.InspectService/ReadText',
             leadglass_dot_v1_dot_inspect__pb2.ReadTextRequest.SerializeToString,
             leadglass_dot_v1_dot_inspect__pb2.ReadTextResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadglass.v1.InspectService/ExplainAccess',
+            leadglass_dot_v1_dot_inspect__pb2.ExplainAccessRequest.SerializeToString,
+            leadglass_dot_v1_dot_inspect__pb2.ExplainAccessResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,6 +59,12 @@ class InspectServiceStub:
     The next message is read when the caller has taken the one before. Identity, session and policy are asked again each
     second; a stream lasts an hour at most. Needs: text.redacted.
     """
+    ExplainAccess: _grpc.UnaryUnaryMultiCallable[_inspect_pb2.ExplainAccessRequest, _inspect_pb2.ExplainAccessResponse]
+    """ExplainAccess says whether a process may use a path, or which part of the path and which rule of the kernel says no.
+
+    Nothing is tried: the answer follows from modes, lists and mounts as they are now. The part of the path that decides, and who the
+    process is, are told as far as files.metadata is permitted, too. Needs: files.access.
+    """
 
 @_typing.type_check_only
 class InspectServiceAsyncStub(InspectServiceStub):
@@ -90,6 +96,12 @@ class InspectServiceAsyncStub(InspectServiceStub):
 
     The next message is read when the caller has taken the one before. Identity, session and policy are asked again each
     second; a stream lasts an hour at most. Needs: text.redacted.
+    """
+    ExplainAccess: _aio.UnaryUnaryMultiCallable[_inspect_pb2.ExplainAccessRequest, _inspect_pb2.ExplainAccessResponse]  # type: ignore[assignment]
+    """ExplainAccess says whether a process may use a path, or which part of the path and which rule of the kernel says no.
+
+    Nothing is tried: the answer follows from modes, lists and mounts as they are now. The part of the path that decides, and who the
+    process is, are told as far as files.metadata is permitted, too. Needs: files.access.
     """
 
 class InspectServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -149,6 +161,18 @@ class InspectServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The next message is read when the caller has taken the one before. Identity, session and policy are asked again each
         second; a stream lasts an hour at most. Needs: text.redacted.
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainAccess(
+        self,
+        request: _inspect_pb2.ExplainAccessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inspect_pb2.ExplainAccessResponse, _abc.Awaitable[_inspect_pb2.ExplainAccessResponse]]:
+        """ExplainAccess says whether a process may use a path, or which part of the path and which rule of the kernel says no.
+
+        Nothing is tried: the answer follows from modes, lists and mounts as they are now. The part of the path that decides, and who the
+        process is, are told as far as files.metadata is permitted, too. Needs: files.access.
         """
 
 def add_InspectServiceServicer_to_server(servicer: InspectServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
