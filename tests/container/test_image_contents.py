@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
 # As large as it is, so that it does not grow unseen; bench/image_costs.py holds it to what it should be, 65 MB.
-_MOST_BYTES = 70_500_000
+_MOST_BYTES = 66_900_000
 _FOREIGN = [
     *("pip", "setuptools", "ensurepip", "pkg_resources", "venv", "site", "sitecustomize"),
     *("leadglass_client", "click", "rich", "pygments", "markdown_it", "pycparser", "cffi"),

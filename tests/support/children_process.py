@@ -94,7 +94,7 @@ def children_process(*, redacted: bool = True, starved: bool = False) -> Iterato
         finally:
             ours.close()
             try:
-                assert output.read() == b""
                 process.wait(timeout=_SECONDS)
+                assert output.read() == b""
             finally:
                 process.kill()

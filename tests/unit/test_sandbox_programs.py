@@ -211,6 +211,14 @@ def test_a_pair_of_sockets_is_a_stream(role: Role, arch: Arch) -> None:
         assert run(_PROGRAMS[role, arch], call) == (Verdict.ALLOW if kind == 1 else Verdict.REFUSE)
 
 
+@pytest.mark.parametrize("arch", Arch)
+@pytest.mark.parametrize("role", Role)
+def test_no_socket_is_made_to_hold_up_whoever_closes_it(role: Role, arch: Arch) -> None:
+    """SO_LINGER on a socket that the front handed over held the supervisor up for as long as the front liked."""
+    call = Call(NUMBERS[arch]["setsockopt"], AUDIT_ARCH[arch], (7, 1, 13, 1, 8, 0))
+    assert run(_PROGRAMS[role, arch], call) == Verdict.REFUSE
+
+
 def test_a_union_admits_what_one_of_its_groups_admits() -> None:
     narrow = (Rule("ioctl", ((Bits(1, LONG, frozenset({1})),),)),)
     other = (Rule("ioctl", ((Bits(1, LONG, frozenset({2})),),)), Rule("read"))

@@ -14,11 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from children_process import children_process
+from leadglass_agent.barrier.fingerprints import Fingerprints
+from leadglass_agent.barrier.mounts import Wanted
 from leadglass_agent.processes import file_worker
 from leadglass_agent.processes.frames import FrameBuffer
 from leadglass_agent.processes.messages import AgentAnswer, decode_answer, decode_part
+from leadglass_agent.processes.secret_files import SecretFiles
 from leadglass_agent.processes.spawning import End, SpawnSealer, SpawnWorker, decode_order
 from leadglass_agent.sandbox.posture import Role
+from leadglass_agent.views.procfs import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +142,7 @@ def test_a_channel_that_is_no_socket_makes_no_second_supervisor(
     started: ChildrenProcess, root: int, task: Literal["files", "secrets", "seal"]
 ) -> None:
     """The copy raised what took it back into the supervisor's loop, with all that the supervisor holds."""
-    for number in range(1, 4):
+    for number in range(101, 104):  # beyond those of the spawner
         order = SpawnSealer(number) if task == "seal" else SpawnWorker(number, "x", task)
         given_ends = [root] if task == "seal" else [root, root]
         socket.send_fds(started.orders, [msgspec.msgpack.encode(order)], given_ends)
@@ -176,6 +180,22 @@ def test_a_moment_without_room_for_a_process_costs_one_answer(root: int) -> None
             assert _ends(refused)
         with started.spawner.start_worker("root", root)[1] as channel:
             _posture(channel)
+
+
+def test_secret_mounts_that_hang_take_no_room_from_those_of_another_root(
+    started: ChildrenProcess, root: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever hung held one room for all: after five of one target, no reply about another one could leave."""
+    gather = SecretFiles(started.spawner).gather
+    wanted = Wanted((b"/run/secrets",), frozenset(), Fingerprints(large=False))
+    hung = [started.spawner.start_worker(" ".join(identity(root)), root, "secrets") for _ in range(_ROOM_OF_ONE_ROOT)]
+    _wait_for(started, _ROOM_OF_ONE_ROOT)
+    assert gather(root, wanted) is None
+    other = os.open(tmp_path_factory.mktemp("other"), os.O_PATH | os.O_DIRECTORY)
+    assert gather(other, wanted) == ()
+    os.close(other)
+    for _, channel in hung:
+        channel.close()
 
 
 def test_a_worker_cannot_write_into_the_container_s_log(started: ChildrenProcess, root: int) -> None:

@@ -16,6 +16,7 @@ from leadglass_agent.sandbox.confine import confine_file_worker
 from leadglass_agent.sandbox.floor import require
 from leadglass_agent.sandbox.posture import Role
 from leadglass_agent.start import StartRefused
+from leadglass_agent.views.procfs import identity
 
 if TYPE_CHECKING:
     from leadglass_agent.processes.spawning import Spawner
@@ -25,7 +26,6 @@ _SECONDS: Final = 2.0  # a tmpfs takes milliseconds
 _MAX_JOB: Final = 4 * 1024 * 1024
 _MAX_RESULT: Final = 16 * 1024 * 1024
 _READ: Final = 64 * 1024
-_GROUP: Final = "secrets"
 
 _File = tuple[str, tuple[Print, ...]]
 
@@ -51,7 +51,8 @@ class SecretFiles:
 
     def gather(self, root: int, wanted: Wanted) -> tuple[_File, ...] | None:
         """Gives names and prints of the files; None if they could not be read in time."""
-        number, channel = self._spawner.start_worker(_GROUP, root, "secrets")
+        # Together with the file workers of that root: one that hangs takes no room from the others.
+        number, channel = self._spawner.start_worker(" ".join(identity(root)), root, "secrets")
         fingerprints = wanted.fingerprints
         job = _Job(wanted.folders, tuple(wanted.program_names), fingerprints.key, fingerprints.is_large)
         until = time.monotonic() + _SECONDS

@@ -54,8 +54,11 @@ class SupervisorLink:
 
     def _noticed(self) -> None:
         packet = b""
-        with suppress(BlockingIOError, ConnectionError):
-            packet = self._notices.recv(MAX_NOTICE)
+        with suppress(ConnectionError):
+            try:
+                packet = self._notices.recv(MAX_NOTICE)
+            except BlockingIOError:
+                return  # woken for nothing, which is not the end
             match decode_notice(packet):
                 case Stop():
                     self.stop.set()

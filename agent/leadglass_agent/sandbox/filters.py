@@ -49,9 +49,10 @@ _SIGNALS: Final = (0, 9, 15, 18)  # none, SIGKILL, SIGTERM, SIGCONT
 _MAX_PID: Final = (1 << 22) - 1  # PID_MAX_LIMIT, include/linux/threads.h; what is above is negative: a group, or all
 # SOL_IP, SOL_SOCKET, SOL_TCP, SOL_IPV6; options of less use to us, such as kernel TLS and packet filters, are refused.
 _SOCKET_LEVELS: Final = (0, 1, 6, 41)
-# TCP_NODELAY, SO_REUSEADDR, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_LINGER, SO_RCVLOWAT, TCP_USER_TIMEOUT, SO_RCVTIMEO,
-# SO_SNDTIMEO, TCP_INQ; on the level of IP addresses they mean what needs no privilege, either.
-_SOCKET_OPTIONS: Final = (1, 2, 7, 8, 9, 13, 18, 20, 21, 36)
+# TCP_NODELAY, SO_REUSEADDR, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_RCVLOWAT, TCP_USER_TIMEOUT, SO_RCVTIMEO,
+# SO_SNDTIMEO, TCP_INQ; on the level of IP addresses they mean what needs no privilege, either. Not SO_LINGER: whoever
+# closes such a socket waits, and the front hands sockets to the supervisor.
+_SOCKET_OPTIONS: Final = (1, 2, 7, 8, 9, 18, 20, 21, 36)
 _FCNTL: Final = (0, 1, 2, 3, 4, 1030)  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC
 # TCGETS and TIOCGWINSZ (is it a terminal? of glibc and musl), FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 _IOCTL: Final = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)

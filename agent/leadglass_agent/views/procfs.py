@@ -254,11 +254,16 @@ def root_identity(process: ProcessDirectory) -> tuple[str, str]:
     """
     root = open_root(process)
     try:
-        mount, inode = parse_descriptor_info(_whole(root, f"/proc/self/fdinfo/{root}", _MAX_STAT))
-        # Kernels before 5.14 do not tell the inode.
-        return mount, inode or os.fsdecode(descriptor_path(root))
+        return identity(root)
     finally:
         os.close(root)
+
+
+def identity(root: int) -> tuple[str, str]:
+    """Reads which mount and which inode an open root is, as root_identity."""
+    mount, inode = parse_descriptor_info(_whole(root, f"/proc/self/fdinfo/{root}", _MAX_STAT))
+    # Kernels before 5.14 do not tell the inode.
+    return mount, inode or os.fsdecode(descriptor_path(root))
 
 
 def reopen_for_reading(fd: int) -> int:
