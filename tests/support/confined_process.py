@@ -169,6 +169,8 @@ def _confined(role: Role, folder: Path) -> confine.Reached:
             return confine.confine_reader()
         case Role.SEALER:
             return confine.confine_sealer()
+        case Role.DIALLER:
+            return confine.confine_dialler()
         case Role.FILE_WORKER:
             return confine.confine_file_worker(os.open(folder, os.O_PATH))
         case Role.FRONT:

@@ -129,7 +129,7 @@ def test_any_rule_is_assembled_as_it_reads(
     assert run(assemble(wanted, Arch.X86_64), call) == _plain(wanted, Arch.X86_64, call)
 
 
-@pytest.mark.parametrize("role", [Role.FILE_WORKER, Role.SEALER, Role.READER])
+@pytest.mark.parametrize("role", [Role.FILE_WORKER, Role.SEALER, Role.READER, Role.DIALLER])
 @pytest.mark.parametrize("arch", Arch)
 def test_what_the_supervisor_forks_may_confine_itself_under_its_filter(arch: Arch, role: Role) -> None:
     """A filter is inherited: what a child needs and the supervisor's filter lacks, the child never gets."""

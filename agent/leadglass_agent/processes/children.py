@@ -71,7 +71,8 @@ class Children:
             asked = dialling.decode_dial(packet)
             address = None if asked is None else dialling.address_of(self.common.config, asked)
             if address is not None and len(descriptors) == 1 and len(self._diallers) < _DIALLER_ROOM:
-                pid = _forked(descriptors[0], lambda answer: dialling.run_dialler(answer, address))
+                floor = self.common.floor
+                pid = _forked(descriptors[0], lambda answer: dialling.run_dialler(answer, address, floor=floor))
                 self._diallers.update(() if pid is None else (pid,))
         return bool(packet)
 

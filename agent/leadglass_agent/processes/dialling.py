@@ -16,10 +16,14 @@ from typing import TYPE_CHECKING, Final, Never
 import msgspec
 
 from leadglass_agent.processes.forked import become_own_process
+from leadglass_agent.sandbox.confine import confine_dialler
+from leadglass_agent.sandbox.floor import require
+from leadglass_agent.sandbox.posture import Role
 from leadglass_agent.telemetry.endpoint import parse_endpoint
 
 if TYPE_CHECKING:
     from leadglass_agent.config import Config
+    from leadglass_agent.sandbox.posture import SandboxLevel
 
 MAX_ASKED: Final = 256
 _SEND_SECONDS: Final = 1.0
@@ -93,11 +97,15 @@ def address_of(config: Config, asked: Dial) -> tuple[str, int] | None:
             return _endpoint(config.audit.sink.endpoint) if config.audit.sink is not None else None
 
 
-def run_dialler(answer: socket.socket, address: tuple[str, int]) -> Never:
+def run_dialler(answer: socket.socket, address: tuple[str, int], *, floor: SandboxLevel) -> Never:
     """Connects, passes the socket on and is gone; for a forked copy of the supervisor."""
     try:
         become_own_process(answer.fileno())
         signal.alarm(_WHOLE_SECONDS)
+        # socket.getaddrinfo encodes every name by it, and once confined no library can be loaded.
+        import encodings.idna  # noqa: F401, PLC0415
+
+        require(confine_dialler(), Role.DIALLER, floor)
         with suppress(OSError), socket.create_connection(address, timeout=_CONNECT_SECONDS) as connection:
             connection.settimeout(None)
             socket.send_fds(answer, [b"\0"], [connection.fileno()])

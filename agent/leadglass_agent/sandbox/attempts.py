@@ -97,6 +97,7 @@ _BY_SECCOMP: Final[Mapping[Role, frozenset[Attempt]]] = {
     Role.FRONT: _TO_READERS - {Attempt.WRITE, Attempt.RENAME, Attempt.UNLINK, Attempt.MKDIR, Attempt.MEMFD},
     Role.FILE_WORKER: _TO_READERS,
     Role.SEALER: _TO_READERS,
+    Role.DIALLER: _TO_READERS - {Attempt.SOCKET, Attempt.CONNECT, Attempt.BIND},
 }
 
 

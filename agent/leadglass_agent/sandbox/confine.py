@@ -85,6 +85,11 @@ def confine_sealer() -> Reached:
     return _filtered(Role.SEALER, landlock_abi=0)
 
 
+def confine_dialler() -> Reached:
+    """Confines what makes a connection for the front: it parses the answers of name servers. Raises NotConfined."""
+    return _filtered(Role.DIALLER, landlock_abi=0)
+
+
 def confine_file_worker(root_fd: int) -> Reached:
     """Confines a file worker to reading below a root, given as an O_PATH descriptor. Raises NotConfined."""
     version = landlock.abi()

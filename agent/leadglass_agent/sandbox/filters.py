@@ -129,6 +129,13 @@ _CHANNEL: Final = (
 _READER: Final = union(_LIVING, _LOOKING, _READ_OPENS, _PINNED_MEMORY, _CHANNEL)
 # Reads the environment of one process, as the reader does.
 _SEALER: Final = _READER
+# Looks up a name, which parses what some name server answers, makes one connection, and is gone.
+_NETWORK: Final = (
+    *when("socket", bits(0, INT, *_INTERNET)),
+    *always("connect", "bind", "sendmmsg", "recvmmsg"),  # bind and the like: names are looked up over UDP
+    *when("setsockopt", bits(1, INT, *_SOCKET_LEVELS), bits(2, INT, *_SOCKET_OPTIONS)),
+)
+_DIALLER: Final = union(_READER, _NETWORK, always("lseek", "sendto", "alarm", "setitimer"))
 # The access control list of a file is had by its name alone, in its directory.
 _ACCESS_LISTS: Final = always("fchdir", "lgetxattr")
 _FILE_WORKER: Final = union(_READER, _PINNED_OPENS, _ACCESS_LISTS, always("pread64", "lseek"))
@@ -171,9 +178,8 @@ _SUPERVISOR: Final = union(
     when("mprotect", _NOT_BOTH, *_NOT_PINNED),
     when("clone", bits(0, LONG, *_THREAD, *_FORK)),
     when("kill", bits(0, INT & ~_MAX_PID, 0), bits(1, INT, *_SIGNALS)),
-    when("socket", bits(0, INT, *_INTERNET)),
-    always("connect", "bind", "sendmmsg", "recvmmsg"),  # bind and the like: names are looked up over UDP
-    when("setsockopt", bits(1, INT, *_SOCKET_LEVELS), bits(2, INT, *_SOCKET_OPTIONS)),
+    _NETWORK,
+    always("sendto"),
     when("prctl", bits(0, INT, _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS)),
     when("prctl", bits(0, INT, _PR_SET_DUMPABLE), bits(1, LONG, 0)),
     always("seccomp", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"),
@@ -200,5 +206,7 @@ def _rules(role: Role) -> tuple[Rule, ...]:
             return _FILE_WORKER
         case Role.SEALER:
             return _SEALER
+        case Role.DIALLER:
+            return _DIALLER
         case _:
             assert_never(role)

@@ -33,6 +33,7 @@ class Role(StrEnum):
     FRONT = "FRONT"
     FILE_WORKER = "FILE_WORKER"
     SEALER = "SEALER"
+    DIALLER = "DIALLER"
 
 
 class SandboxLevel(StrEnum):

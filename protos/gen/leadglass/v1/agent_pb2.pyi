@@ -38,6 +38,8 @@ class _AgentProcessRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Agen
     """Starts and ends the others; reads nothing."""
     AGENT_PROCESS_ROLE_SEALER: _AgentProcessRole.ValueType  # 5
     """Reads one value and seals it; it is gone right after."""
+    AGENT_PROCESS_ROLE_DIALLER: _AgentProcessRole.ValueType  # 6
+    """Makes one connection for the front; it is gone right after."""
 
 class AgentProcessRole(_AgentProcessRole, metaclass=_AgentProcessRoleEnumTypeWrapper):
     """AgentProcessRole is the part that a process plays."""
@@ -54,6 +56,8 @@ AGENT_PROCESS_ROLE_SUPERVISOR: AgentProcessRole.ValueType  # 4
 """Starts and ends the others; reads nothing."""
 AGENT_PROCESS_ROLE_SEALER: AgentProcessRole.ValueType  # 5
 """Reads one value and seals it; it is gone right after."""
+AGENT_PROCESS_ROLE_DIALLER: AgentProcessRole.ValueType  # 6
+"""Makes one connection for the front; it is gone right after."""
 Global___AgentProcessRole: _TypeAlias = AgentProcessRole  # noqa: Y015
 
 class _SandboxLevel:
