@@ -43,7 +43,7 @@ spec:
         - {{id: audit, effect: permit, permissions: [audit.checkpoint, audit.read]}}
         - {{id: processes, effect: permit, permissions: [processes.list, processes.executable, processes.argv]}}
         - {{id: names, effect: permit, permissions: [env.presence, env.names], names: ["*"]}}
-        - {{id: files, effect: permit, permissions: [files.metadata, files.list], paths: ["/**"]}}
+        - {{id: files, effect: permit, permissions: [files.metadata, files.list, files.access], paths: ["/**"]}}
         - {{id: texts, effect: permit, permissions: [text.redacted], paths: ["/**"]}}
   bindings:
     - {{role: all, callers: [{_NAMES}]}}

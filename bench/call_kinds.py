@@ -31,6 +31,12 @@ class Kind:
     names_session: bool = False
 
 
+def _may_read(process: common_pb2.ProcessRef, app: App) -> inspect_pb2.ExplainAccessRequest:
+    return inspect_pb2.ExplainAccessRequest(
+        process=process, path=str(app.log), operation=inspect_pb2.ACCESS_OPERATION_READ
+    )
+
+
 def kinds(app: App) -> tuple[Kind, ...]:
     """Gives every RPC that reads, by name."""
     process = common_pb2.ProcessRef(pid=app.pid)
@@ -39,6 +45,7 @@ def kinds(app: App) -> tuple[Kind, ...]:
         (ENVIRONMENT, "Inspect", inspect_pb2.ListEnvironmentRequest(process=process), False, True),
         ("ListProcesses", "Inspect", inspect_pb2.ListProcessesRequest(page_size=50), False, True),
         ("StatFiles", "Inspect", inspect_pb2.StatFilesRequest(process=process, paths=[str(app.log)]), False, True),
+        ("ExplainAccess", "Inspect", _may_read(process, app), False, True),
         ("ListDirectory", "Inspect", inspect_pb2.ListDirectoryRequest(process=process, path=folder), False, True),
         ("ReadText", "Inspect", inspect_pb2.ReadTextRequest(process=process, path=str(app.log)), True, True),
         ("GetSelf", "Agent", agent_pb2.GetSelfRequest(), False, False),

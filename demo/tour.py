@@ -17,7 +17,8 @@ from urllib.parse import quote
 from stage import Stage, running_agent, running_shop, stage
 
 _COMMAND_SECONDS = 30
-# The exit codes of the client: denied by policy, not found or hidden, no session, a grant is needed, no proof.
+# Exit codes of the client: no (`why`), denied by policy, not found or hidden, no session, a grant is needed, no proof.
+_NO = 1
 _DENIED = 3
 _NOT_FOUND = 4
 _NO_SESSION = 5
@@ -146,6 +147,8 @@ def _visit(tour: Tour, on: Stage, where: str, web: int, worker: int) -> None:
     tour.say("Files: metadata as the process sees it, never content.")
     tour.run(f"leadglass ls {web} {on.folder}/shop/config")
     tour.run(f"leadglass stat {web} {on.folder}/shop/secrets/payment.key")
+    tour.say("Why can the shop not run that file? The part of the path, and the rule of the kernel. Nothing is tried.")
+    tour.run(f"leadglass why execute {on.folder}/shop/config/shop.yaml --pid {web}", expect=_NO)
     tour.say("The dashboard's role may list processes, but not look at environments.")
     tour.run(
         'leadglass --context shop-dashboard session open --reason "the hourly overview of the shop" --ticket SHOP-1',

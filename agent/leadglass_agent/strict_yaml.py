@@ -10,6 +10,8 @@ import msgspec
 import yaml
 from yaml.resolver import Resolver
 
+from leadglass_agent.allowed_values import allowed_values
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -79,7 +81,7 @@ def load_document(text: bytes, source: str, type: type[T]) -> Document[T]:  # no
     try:
         value = msgspec.convert(plain, type, strict=True)
     except msgspec.ValidationError as fault:
-        raise _explain(str(fault), plain, composer.marks, source) from None
+        raise _explain(str(fault), plain, composer.marks, source, type) from None
     return Document(value, source, composer.marks)
 
 
@@ -213,7 +215,9 @@ def _mark_of(marks: dict[Path, tuple[Mark, Mark]], path: Path, *, key: bool = Fa
     return marks[path][0 if key else 1]
 
 
-def _explain(fault: str, plain: Plain, marks: dict[Path, tuple[Mark, Mark]], source: str) -> DocumentError:
+def _explain(
+    fault: str, plain: Plain, marks: dict[Path, tuple[Mark, Mark]], source: str, kind: object
+) -> DocumentError:
     """Turns msgspec's text, which may echo content, into ours, which names the place and caps the echo."""
     message, found, where = fault.rpartition(" - at `$")
     if not found:
@@ -227,6 +231,9 @@ def _explain(fault: str, plain: Plain, marks: dict[Path, tuple[Mark, Mark]], sou
         message = message.replace("Object missing required field `", "the key '").removesuffix("`") + "' is missing"
     elif message.startswith(("Invalid enum value", "Invalid value")):
         message = f"{quoted(str(value))} is not one of the values allowed here"
+    # A choice says its words, whether another word stands there or no word at all.
+    if choice := ", ".join(allowed_values(kind, path)):
+        message += f": {choice}"
     return DocumentError(source, _mark_of(marks, path), message[:1].lower() + message[1:])
 
 

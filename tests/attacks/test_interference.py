@@ -102,12 +102,9 @@ def test_processors_that_all_of_the_agent_loses_end_nothing(agent: RunningAgent)
     assert [record["kind"] for record in agent.records()] == ["AGENT_STARTED"]
 
 
-def test_a_stopped_supervisor_is_noticed_by_the_others(agent: RunningAgent) -> None:
+def test_a_stopped_supervisor_is_noticed_by_the_others_and_ends_with_them(agent: RunningAgent) -> None:
     os.kill(agent.supervisor_pid, signal.SIGSTOP)
 
-    _wait(lambda: agent.records()[-1]["kind"] == "AGENT_STOPPED", "the front ends")
-    # Nobody is left who may wake it: a liveness probe ends the container, and here the test lets it go on.
-    os.kill(agent.supervisor_pid, signal.SIGCONT)
     _ends_with(agent, "STOPPED", "SUPERVISOR")
 
 
@@ -122,3 +119,10 @@ def test_a_killed_reader_is_recorded(agent: RunningAgent) -> None:
     os.kill(agent.reader_pid, signal.SIGKILL)
 
     _ends_with(agent, "KILLED", "READER")
+
+
+def test_a_killed_supervisor_is_recorded_by_the_front(agent: RunningAgent) -> None:
+    os.kill(agent.supervisor_pid, signal.SIGKILL)
+
+    _wait(lambda: agent.records()[-1]["kind"] == "AGENT_STOPPED", "the front ends")
+    _ends_with(agent, "KILLED", "SUPERVISOR")

@@ -131,9 +131,9 @@ def test_the_front_s_record_says_that_the_supervisor_was_lost(agent: RunningAgen
     os.kill(agent.supervisor_pid, signal.SIGKILL)
     agent.process.wait(timeout=_SECONDS)
     _wait_until_gone(front)
-    last = agent.records()[-1]
-    assert last["kind"] == "AGENT_STOPPED"
-    assert last["facts"]["cause"] in {"SUPERVISOR_LOST", "READER_LOST"}
+    *_, done, last = agent.records()
+    assert (done["kind"], done["facts"]) == ("INTERFERENCE", {"cause": "KILLED", "role": "SUPERVISOR", "by_pid": 0})
+    assert (last["kind"], last["facts"]) == ("AGENT_STOPPED", {"cause": "INTERFERENCE"})
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)

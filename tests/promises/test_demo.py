@@ -100,6 +100,7 @@ def test_it_finds_no_planted_secret(played: Played) -> None:
             "env",
             "ls",
             "stat",
+            "why",
             "tail",
             "grep",
             "cat",
@@ -112,6 +113,11 @@ def test_it_prints_each_command_that_it_runs(played: Played, command: str) -> No
     lines = [line for line in played.printed.splitlines() if line.startswith("$ leadglass")]
 
     assert any(f" {command}" in line for line in lines)
+
+
+def test_it_shows_the_rule_of_the_kernel_that_says_no(played: Played) -> None:
+    assert "answer   no: process " in played.printed
+    assert "rights   needs --x, has rw-" in played.printed or "NO_EXECUTE_BIT" in played.printed
 
 
 def test_it_shows_a_denial_with_its_reason(played: Played) -> None:

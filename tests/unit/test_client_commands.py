@@ -289,7 +289,21 @@ def test_why_exits_with_the_verdict(
     outcome = home.run_here("why", "read", "/tls/key.pem", "--pid", "17")
     assert (outcome.code, word in outcome.out) == (code, True)
     assert ("leadglass: " in outcome.err) is (code in {4, 8})
+    assert ("next" in outcome.out) is (code == 1)  # the others say it on standard error, and nothing says it twice
     assert home.run_here("why", "read", "/tls/key.pem", "--pid", "17", "-o", "name").out == f"{verdict}\n"
+
+
+@pytest.mark.parametrize(("groups", "shown"), [([], "none"), ([1000], "none"), ([1000, 27, 44], "27, 44")])
+def test_why_names_the_groups_beside_the_primary_one(
+    home: Home, agent: FakeAgent, groups: list[int], shown: str
+) -> None:
+    answer = inspect_pb2.ExplainAccessResponse(
+        verdict=inspect_pb2.ACCESS_VERDICT_ALLOWED,
+        identity=inspect_pb2.AccessIdentity(fsuid=1000, fsgid=1000, groups=groups),
+    )
+    agent.answers["ExplainAccess"] = giving(answer)
+    outcome = home.run_here("why", "read", "/tls/key.pem", "--pid", "17")
+    assert f"uid 1000 gid 1000, other groups: {shown}, overriding" in outcome.out
 
 
 def test_every_rule_and_caveat_of_access_has_words() -> None:

@@ -21,6 +21,7 @@ RULES = """
     - {id: tree, effect: permit, permissions: [processes.list, processes.executable, processes.argv]}
     - {id: env, effect: permit, permissions: [env.presence, env.names], names: [DB_*, LANG]}
     - {id: files, effect: permit, permissions: [files.metadata, files.list, text.redacted], paths: [/app/**]}
+    - {id: access, effect: permit, permissions: [files.access], paths: [/app/**]}
     - {id: log, effect: permit, permissions: [audit.checkpoint, audit.read]}
     - {id: tapes, effect: permit, permissions: [recordings.list, recordings.read, recordings.hold, recordings.shred]}
 """

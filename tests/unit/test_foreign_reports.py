@@ -82,6 +82,15 @@ def test_a_flood_of_processes_that_stay_becomes_one_sum() -> None:
     assert len(told) <= MAX_ALONE + 2
 
 
+def test_a_flood_in_one_container_takes_no_report_from_another() -> None:
+    flood = tuple(_foreign(pid, f"sh{pid}".encode()) for pid in range(1, 61))
+    shell = _foreign(500, container="b" * 12)
+
+    told = _looks(flood, flood, flood, *[(*flood, shell)] * 5)
+
+    assert Report(shell, 1, stays=True) in [report for _, report in told]
+
+
 def test_a_program_that_becomes_another_is_told_under_the_name_that_it_has_then() -> None:
     told = _looks((_foreign(50, b"runc:[2:INIT]"),), (_foreign(50),), (_foreign(50),))
 

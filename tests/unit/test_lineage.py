@@ -248,6 +248,21 @@ def test_what_is_remembered_is_bounded() -> None:
     assert len(pod.lineage._known) <= MAX_KNOWN  # noqa: SLF001 - what is kept is the point
 
 
+def test_an_app_that_fills_its_own_container_with_strangers_hides_none_elsewhere() -> None:
+    pod = _pod()
+    pod.start(20, _OTHER)
+    pod.look()
+    for number in range(MAX_FOREIGN + 100):
+        pod.start(1_000 + number, _APP)  # CLONE_PARENT in its first process makes these
+    pod.look()
+    pod.start(5_000, _OTHER, name=b"sh")
+    pod.start(5_001, _AGENT, name=b"python3")
+
+    found = pod.look()
+
+    assert (found[5_000], found[5_001]) == (Finding.NOT_DESCENDED, Finding.OWN_CONTAINER)
+
+
 @st.composite
 def _days(draw: st.DrawFn) -> list[tuple[str, int]]:
     steps = st.sampled_from(("fork", "daemon", "end", "look", "put", "restart"))

@@ -126,15 +126,17 @@ def test_noise_and_orders_without_their_descriptors_start_nothing(started: Child
     packets = (b"\xff" * 40, b"\0", *map(msgspec.msgpack.encode, (SpawnWorker(7, "x"), SpawnSealer(8))))
     for packet in packets:
         started.orders.send(packet)
-    spare = [os.dup(root) for _ in range(4)]
+    watched, carried = socket.socketpair()
+    spare = [os.dup(carried.fileno()) for _ in range(4)]
+    carried.close()
     socket.send_fds(started.orders, [msgspec.msgpack.encode(SpawnWorker(9, "x"))], spare)  # more than an order has
     for descriptor in spare:
         os.close(descriptor)
     with started.spawner.start_worker("root", root)[1] as channel:
         (posture,) = _posture(channel).postures
         assert started.children() == {posture.pid}
-        links = [str(link.readlink()) for link in Path(f"/proc/{started.pid}/fd").iterdir()]
-        assert not any("test_noise" in link for link in links), "a descriptor that came with an order was kept"
+        assert _ends(watched), "a descriptor that came with an order was kept"
+    watched.close()
 
 
 @pytest.mark.parametrize("task", ["files", "secrets", "seal"])
@@ -198,6 +200,7 @@ def test_secret_mounts_that_hang_take_no_room_from_those_of_another_root(
         channel.close()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user cannot look into a worker: it is not dumpable")
 def test_a_worker_cannot_write_into_the_container_s_log(started: ChildrenProcess, root: int) -> None:
     with started.spawner.start_worker("root", root)[1] as channel:
         (posture,) = _posture(channel).postures

@@ -75,9 +75,9 @@ labels: {a.b/c: d}
         ("kind: Box\nitems:\n  - itemName: a\n  - colour: red", "box.yaml:4:5: the key 'itemName' is missing"),
         (
             "kind: Box\nitems:\n  - itemName: a\n    colour: mauve",
-            "box.yaml:4:13: 'mauve' is not one of the values allowed here",
+            "box.yaml:4:13: 'mauve' is not one of the values allowed here: red, blue",
         ),
-        ("kind: Bax", "box.yaml:1:7: 'Bax' is not one of the values allowed here"),
+        ("kind: Bax", "box.yaml:1:7: 'Bax' is not one of the values allowed here: Box"),
         ("kind: Box\nitems:\n  - itemName: 7", "box.yaml:3:15: expected `str`, got `int`"),
         ("kind: Box\nitems:\n  - itemName: a\n    tags: [b, 1]", "box.yaml:4:15: expected `str`, got `int`"),
         ("kind: Box\nitems:\n  - itemName: a\n    count: 0", "box.yaml:4:12: expected `int` >= 1"),

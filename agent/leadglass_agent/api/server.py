@@ -45,7 +45,7 @@ _READING: tuple[tuple[str, int], ...] = (
 
 _MAX_CONNECTIONS = 512
 _MAX_STREAMS = 32  # of a connection
-# Measured in the design (facts.md, "gRPC and TLS"): without these one client takes the server from all others.
+# Measured: without these one client takes the server from all others.
 _LIMITS: tuple[tuple[str, int], ...] = (
     *_READING,
     ("grpc.so_reuseport", 0),  # else an app of the same user binds the same port and takes new connections

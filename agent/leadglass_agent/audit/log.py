@@ -101,7 +101,7 @@ class AuditLog:
         try:
             opened = open_log(path, origin_base)
         except (OSError, ValueError, OverflowError) as error:
-            message = f"the audit log {path} cannot be opened: {_code(error)}"
+            message = f"the audit log {path} cannot be opened: {_code(error)}{_in_words(error)}"
             raise AuditLogRefused(message) from error
         try:
             signer = LogSigner(opened.origin, key or Ed25519PrivateKey.generate())
@@ -412,6 +412,11 @@ class AuditLog:
 
 def _ignore(_: str) -> None:
     """Takes a note that nobody asked for."""
+
+
+def _in_words(error: Exception) -> str:
+    """Returns what the errno means, for whoever reads why the agent did not start."""
+    return f" ({os.strerror(error.errno)})" if isinstance(error, OSError) and error.errno else ""
 
 
 def _code(error: Exception) -> str:

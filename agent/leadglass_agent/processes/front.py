@@ -240,7 +240,12 @@ def _bind(
         server, port = api_server(gate, method_table(), tls, telemetry, config.listen)
         return server, port, HealthServer(config.health_listen)
     except (RuntimeError, ValueError) as error:
-        message = f"cannot listen on {config.listen} and {config.health_listen}: {error}"
+        # After the semicolon gRPC advises a variable that tells no more; it does not say why the kernel refused either.
+        fault = str(error).partition(";")[0]
+        message = (
+            f"cannot listen on {config.listen} and {config.health_listen}: {fault}: another program listens there, "
+            "this machine does not have the address, or the port is below 1024"
+        )
         raise StartRefused(message) from None
 
 

@@ -5,6 +5,7 @@ It reads nothing of the app and nothing of a caller: what reaches it are signals
 
 from __future__ import annotations
 
+import fcntl
 import os
 import selectors
 import signal
@@ -71,6 +72,7 @@ def supervise(config: Config, policy: Policy, *, one_way_glass: bool) -> int:
         end.close()
     core_log.watch()
     notices.setblocking(False)  # noqa: FBT003 - its only form
+    _be_woken_by(notices)
     supervision = _Supervision(front, reader, signals, notices, Children(common))
     try:
         reached = confine_supervisor()
@@ -194,6 +196,16 @@ class _Supervision:
 
     def _patience(self) -> float | None:
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+
+def _be_woken_by(channel: socket.socket) -> None:
+    """Has the kernel wake this process when the channel's other side ends, also if somebody stopped it.
+
+    A stopped supervisor would keep the container running that its front has left; SIGCONT does nothing else to it.
+    """
+    fcntl.fcntl(channel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(channel, fcntl.F_SETSIG, signal.SIGCONT)
+    fcntl.fcntl(channel, fcntl.F_SETFL, fcntl.fcntl(channel, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _survives(take: Callable[[socket.socket], bool], channel: socket.socket) -> bool:

@@ -71,6 +71,8 @@ class SupervisorLink:
         if not packet:
             asyncio.get_running_loop().remove_reader(self._notices)
             self.lost.set()
+            # It keeps its end for as long as the front runs: without it, somebody has killed it.
+            self.on_interference(Interfered(InterferenceCause.KILLED, Role.SUPERVISOR))
 
     def _signalled(self) -> None:
         for received in self._signals.take():

@@ -30,6 +30,7 @@ _FULL_LENGTH: Final = LONG ^ 0x7FFF_FFFF  # no bit of it: shorter than 2 GiB
 # include/uapi/linux/sched.h: what pthread_create of glibc asks for, and that of musl (CLONE_DETACHED besides).
 _THREAD: Final = (0x3D0F00, 0x7D0F00)
 _FORK: Final = (0x1200011, 0x11)  # fork of glibc and of musl
+_OWN_LIMITS: Final = (1, 7)  # RLIMIT_FSIZE, RLIMIT_NOFILE
 _UNIX: Final = 1
 _SOCKET_TYPE: Final = 0xF  # SOCK_TYPE_MASK, include/linux/net.h
 _STREAM: Final = 1
@@ -152,6 +153,8 @@ _FRONT: Final = union(
     always("lseek", "pread64", "pwrite64", "fsync", "fdatasync", "ftruncate", "fallocate", "fadvise64", "flock"),
     always("mkdir", "mkdirat", "rename", "renameat", "renameat2", "unlink", "unlinkat", "rmdir"),
     when("fchmod", bits(1, INT, _PRIVATE_MODE)),
+    # Its own limits of file sizes and descriptors, which an app of its user may lower: the log's last words need them.
+    when("prlimit64", bits(0, INT, 0), bits(1, INT, *_OWN_LIMITS)),
     # The page of metrics: Python's TLS takes a key from a file alone, and this one lies on no disk.
     when("memfd_create", bits(1, INT, _MFD_CLOEXEC)),
     always("accept", "accept4", "recvmmsg"),

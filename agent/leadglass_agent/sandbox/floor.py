@@ -17,7 +17,8 @@ def require(reached: Reached, role: Role, floor: SandboxLevel) -> None:
         why = f" ({reached.reason})" if reached.reason else ""
         message = (
             f"the kernel grants the {role.value.lower()} sandbox level {reached.level.value.lower()}{why}, and "
-            f"requireSandbox is {floor.value.lower()}"
+            f"requireSandbox is {floor.value.lower()}: run it on a kernel and a container runtime that grant more, or "
+            f"set requireSandbox to {reached.level.value.lower()}, knowing what is lost"
         )
         raise StartRefused(message)
 

@@ -6,6 +6,7 @@ one report. Whatever stays for longer than probes do has a report of its own, wh
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ _STAYS_NS: Final = 7 * _SECOND_NS // 2  # two looks later, however late those co
 _STAYS_WITHOUT_PROBES_NS: Final = 3 * _SECOND_NS // 2  # one look
 _WINDOW_NS: Final = 60 * _SECOND_NS
 _MAX_WINDOWS: Final = 256
-MAX_ALONE: Final = 32  # reports of single processes within a minute
+MAX_ALONE: Final = 32  # reports of single processes of one container within a minute
 
 _Kind = tuple[Finding, str, bytes]
 
@@ -56,7 +57,7 @@ class ForeignReports:
         self._running: dict[tuple[int, int], _Running] = {}
         self._windows: dict[_Kind, _Window] = {}
         self._alone_ends_ns = 0
-        self._alone = 0
+        self._alone: Counter[tuple[Finding, str]] = Counter()
 
     def take(self, running: Iterable[Foreign], now_ns: int) -> tuple[Report, ...]:
         """Takes what runs now; gives what is to be told now."""
@@ -76,16 +77,17 @@ class ForeignReports:
             if one.told or now_ns - one.since_ns < _patience_ns(one.foreign):
                 continue
             self._running[key] = replace(one, told=True)
-            if self._may_be_alone(now_ns):
+            if self._may_be_alone(one.foreign, now_ns):
                 yield Report(one.foreign, 1, stays=True)
             else:
                 yield from self._short(one.foreign, now_ns)
 
-    def _may_be_alone(self, now_ns: int) -> bool:
+    def _may_be_alone(self, foreign: Foreign, now_ns: int) -> bool:
         if now_ns >= self._alone_ends_ns:
-            self._alone_ends_ns, self._alone = now_ns + _WINDOW_NS, 0
-        self._alone += 1
-        return self._alone <= MAX_ALONE
+            self._alone_ends_ns = now_ns + _WINDOW_NS
+            self._alone.clear()
+        self._alone[foreign.container] += 1
+        return self._alone[foreign.container] <= MAX_ALONE
 
     def _short(self, foreign: Foreign, now_ns: int) -> Iterator[Report]:
         """Tells the first of its kind, and counts those of the minute after it."""
@@ -119,4 +121,4 @@ def _patience_ns(foreign: Foreign) -> int:
 
 
 def _kind(foreign: Foreign) -> _Kind:
-    return foreign.finding, foreign.container_id or str(foreign.first_pid), foreign.origin.name
+    return *foreign.container, foreign.origin.name

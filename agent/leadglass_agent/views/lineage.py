@@ -8,17 +8,19 @@ what was once seen below a process stays where it was placed.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from leadglass_agent.views.proc_text import Origin
 
 MAX_KNOWN: Final = 32_768  # about 6 MB; pods are given fewer processes than this
 MAX_FOREIGN: Final = 256
+MAX_OF_ONE_CONTAINER: Final = 64
 _INIT: Final = 1
 
 
@@ -62,6 +64,11 @@ class Foreign:
     def key(self) -> tuple[int, int]:
         """Tells it from a later process of the same number."""
         return self.origin.pid, self.origin.start_ticks
+
+    @property
+    def container(self) -> tuple[Finding, str]:
+        """Tells the containers apart that processes were put into."""
+        return self.finding, self.container_id or str(self.first_pid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,7 @@ class Lineage:
         for origin in sorted(look.read.values(), key=_age):
             self._place(origin, look.homes.get(origin.pid, _NOWHERE))
         running = (place.foreign for place in self._known.values() if place.foreign is not None)
-        found = tuple(itertools.islice(running, MAX_FOREIGN))
+        found = _some_of_each(running)
         self._remember_sessions(found)
         return found
 
@@ -255,6 +262,20 @@ class Lineage:
 
 def _age(origin: Origin) -> tuple[int, int]:
     return origin.start_ticks, origin.pid
+
+
+def _some_of_each(running: Iterable[Foreign]) -> tuple[Foreign, ...]:
+    """Chooses MAX_FOREIGN, those beside the agent first, so that many in one container hide none in another.
+
+    A container's first process can make any number that seem to come from outside: CLONE_PARENT of clone(2).
+    """
+    chosen, counts = [], Counter[tuple[Finding, str]]()
+    for one in running:
+        counts[one.container] += 1
+        if counts[one.container] <= MAX_OF_ONE_CONTAINER:
+            chosen.append(one)
+    chosen.sort(key=lambda one: one.finding is not Finding.OWN_CONTAINER)
+    return tuple(chosen[:MAX_FOREIGN])
 
 
 def _foreign(origin: Origin, finding: Finding, first_pid: int, container_id: str) -> _Place:

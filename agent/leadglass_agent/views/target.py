@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -70,6 +71,9 @@ def open_root(proc: ProcRoot, target: Target) -> int | Unavailable:
     """
     if not target.stat.has_memory:
         return Unavailable.NO_USER_MEMORY
+    if target.process.pid == os.getpid():
+        # The kernel keeps every other process of the agent from this one. Below its root lie the keys and the log.
+        return Unavailable.NOT_DUMPABLE
     try:
         return procfs.open_root(target.process)
     except PermissionError:

@@ -92,7 +92,8 @@ def _heading(request: ExplainAccessRequest, answer: ExplainAccessResponse, verdi
     for caveat in answer.caveats:
         name = short_name(AccessCaveat.DESCRIPTOR, caveat)
         lines.append(("unless", Cell(f"{caveat_words(name)} ({name})", Look.ODD)))
-    if verdict == "DENIED":
+    # Of a file that is not there, standard error says what to do (`unanswered`).
+    if verdict == "DENIED" and answer.rule != ACCESS_RULE_NO_SUCH_FILE:
         lines.append(("next", Cell(rule_words(short_name(AccessRule.DESCRIPTOR, answer.rule)).next_step)))
     return lines
 
@@ -113,7 +114,7 @@ def _rights(bits: int) -> str:
 
 
 def _identity(identity: AccessIdentity) -> str:
-    groups = ", ".join(str(group) for group in identity.groups) or "none"
+    groups = ", ".join(str(group) for group in identity.groups if group != identity.fsgid) or "none"
     held = ", ".join(name for bit, name in _CAPABILITIES if identity.capabilities >> bit & 1)
     return (
         f"uid {identity.fsuid} gid {identity.fsgid}, other groups: {groups}, overriding capabilities: {held or 'none'}"
