@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from execute_only import USER, Interpreters, interpreters
+from execute_only import USER, Interpreters, interpreters, open_ground
 from running_agent import RunningAgent, prepare, wait_until_listening
 
 if TYPE_CHECKING:
@@ -59,11 +57,8 @@ class _Got:
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Path]:
-    """A folder that the other user may enter, unlike those of pytest's."""
-    folder = Path(tempfile.mkdtemp(prefix="leadglass-glass-", dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with open_ground() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

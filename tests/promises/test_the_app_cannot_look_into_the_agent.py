@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from execute_only import USER, Interpreters, interpreters
+from execute_only import USER, Interpreters, interpreters, open_ground
 from running_agent import RunningAgent, prepare, wait_until_listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="root alone makes an interpreter that its user cannot read"),
@@ -50,11 +48,8 @@ print(json.dumps(got))
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Path]:
-    """A folder that the other user may enter, unlike those of pytest's."""
-    folder = Path(tempfile.mkdtemp(prefix="leadglass-look-", dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with open_ground() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 USER = 1_000  # uid and gid of whoever runs it
 _LEFT_OUT = (
@@ -47,6 +53,17 @@ class Interpreters:
             extra_groups=(),
             cwd="/",
         )
+
+
+@contextmanager
+def open_ground() -> Iterator[Path]:
+    """Makes a folder that the other user may enter, unlike those of pytest's, for the time of a with-block."""
+    folder = Path(tempfile.mkdtemp(prefix="leadglass-glass-", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def interpreters(folder: Path) -> Interpreters:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from leadglass_agent.policy.model import Profile
 from leadglass_agent.redaction.redactor import Redactor
 from leadglass_agent.views.environment_block import MAX_NAME_CHARACTERS
-from leadglass_agent.views.one_catalogue import share_rows, strict_of
+from leadglass_agent.views.one_catalogue import strict_of
 from leadglass_agent.views.remembered import Remembered, ShownNames
 
 if TYPE_CHECKING:
@@ -52,5 +52,4 @@ def build_redactors() -> Redactors:
     Called again it gives the same: whoever loads it before everything else has the rest fill the room that this needs.
     """
     balanced = Redactor(Profile.BALANCED.value)
-    share_rows(balanced)
     return Redactors.made_of(balanced, strict_of(balanced))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from typing import TYPE_CHECKING
 
 from leadglass.v1.inspect_pb2 import (
@@ -15,28 +14,18 @@ from leadglass.v1.inspect_pb2 import (
     AccessRule,
     AccessVerdict,
     ExplainAccessResponse,
-    FileType,
 )
 from leadglass_client.errors import ExitCode, Failure
 from leadglass_client.output.records import field_names, record, short_name
 from leadglass_client.output.sheet import Cell, Look, Sheet
 from leadglass_client.output.visible import printable
 from leadglass_client.views.access_words import caveat_words, rule_words
+from leadglass_client.views.file_mode import file_mode
 from leadglass_client.views.unavailable import explain, reason_name
 
 if TYPE_CHECKING:
     from leadglass.v1.inspect_pb2 import AccessComponent, AccessIdentity, ExplainAccessRequest
 
-_KINDS = {
-    "REGULAR": stat.S_IFREG,
-    "DIRECTORY": stat.S_IFDIR,
-    "SYMLINK": stat.S_IFLNK,
-    "FIFO": stat.S_IFIFO,
-    "SOCKET": stat.S_IFSOCK,
-    "BLOCK_DEVICE": stat.S_IFBLK,
-    "CHARACTER_DEVICE": stat.S_IFCHR,
-}
-_PERMISSIONS = 0o7777
 _RIGHTS = ((4, "r"), (2, "w"), (1, "x"))
 _CAPABILITIES = ((1, "CAP_DAC_OVERRIDE"), (2, "CAP_DAC_READ_SEARCH"), (3, "CAP_FOWNER"))
 _WORDS = {"ALLOWED": ("yes", "may", Look.GOOD), "DENIED": ("no", "may not", Look.BAD)}
@@ -104,9 +93,7 @@ def _place(component: AccessComponent) -> str:
         path += f" -> {printable(component.link_target.text)}"
     if component.type == FILE_TYPE_UNSPECIFIED:
         return f"{path}  (the agent itself cannot see it)"
-    kind = _KINDS.get(short_name(FileType.DESCRIPTOR, component.type), 0)
-    mode = stat.filemode(kind | component.mode & _PERMISSIONS)
-    return f"{path}  {mode} uid {component.owner_uid} gid {component.owner_gid}"
+    return f"{path}  {file_mode(component)} uid {component.owner_uid} gid {component.owner_gid}"
 
 
 def _rights(bits: int) -> str:

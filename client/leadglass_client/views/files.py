@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import stat
 from typing import TYPE_CHECKING
 
-from leadglass.v1.inspect_pb2 import FileMetadata, FileType
+from leadglass.v1.inspect_pb2 import FileMetadata
 from leadglass_client.errors import ExitCode, Failure
-from leadglass_client.output.records import field_names, record, short_name
+from leadglass_client.output.records import field_names, record
 from leadglass_client.output.sheet import Cell, Column, Look, Sheet
 from leadglass_client.output.units import moment, size
 from leadglass_client.output.visible import printable
+from leadglass_client.views.file_mode import file_mode
 from leadglass_client.views.unavailable import explain, reason_name
 
 if TYPE_CHECKING:
@@ -29,16 +29,6 @@ _COLUMNS = (
     Column("MODIFIED"),
     Column("NAME"),
 )
-_KINDS = {
-    "REGULAR": stat.S_IFREG,
-    "DIRECTORY": stat.S_IFDIR,
-    "SYMLINK": stat.S_IFLNK,
-    "FIFO": stat.S_IFIFO,
-    "SOCKET": stat.S_IFSOCK,
-    "BLOCK_DEVICE": stat.S_IFBLK,
-    "CHARACTER_DEVICE": stat.S_IFCHR,
-}
-_PERMISSIONS = 0o7777
 
 
 def stat_sheet(files: Sequence[FileMetadata]) -> Sheet:
@@ -98,11 +88,10 @@ def _row(file: FileMetadata) -> tuple[Cell, ...]:
     if file.unavailable:
         words = f"{name}  ({explain(file.unavailable).words}: {reason_name(file.unavailable)})"
         return (*(Cell("-", Look.FAINT) for _ in _COLUMNS[:-1]), Cell(words, Look.ODD))
-    kind = short_name(FileType.DESCRIPTOR, file.type)
     if file.HasField("link_target"):
         name += f" -> {printable(file.link_target.text)}" + ("…" if file.link_target.truncated else "")
     return (
-        Cell(stat.filemode(_KINDS.get(kind, 0) | file.mode & _PERMISSIONS)),
+        Cell(file_mode(file)),
         Cell(str(file.hard_links)),
         Cell(str(file.owner_uid)),
         Cell(str(file.owner_gid)),
